@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: thin wrappers around descriptor calls that turn errno into a negative return value and
+ * handle short reads and writes. Used by every process of the program; keeps no state. */
+
+#include "fd.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+int safe_close(int fd) {
+        if (fd >= 0) {
+                PROTECT_ERRNO;
+                (void) close(fd);
+        }
+        return -EBADF;
+}
+
+int fd_reopen(int fd, int flags) {
+        char path[32];
+        int r;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%i", fd);
+        r = open(path, flags | O_CLOEXEC);
+        return r < 0 ? -errno : r;
+}
+
+int read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *data = NULL;
+        size_t size = 0, space = 0;
+
+        for (;;) {
+                ssize_t n;
+
+                if (space - size < 2) {
+                        char *bigger = realloc(data, space = space > 0 ? space * 2 : 4096);
+                        if (!bigger)
+                                return -ENOMEM;
+                        data = bigger;
+                }
+                n = read(fd, data + size, space - size - 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t) n;
+                if (size > max)
+                        return -EFBIG;
+        }
+        data[size] = 0;
+        *ret = TAKE_PTR(data);
+        if (ret_size)
+                *ret_size = size;
+        return 0;
+}
+
+int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADF;
+        return read_fd(fd, max, ret, ret_size);
+}
+
+int write_kernel_file_at(int dir_fd, const char *path, const char *text) {
+        _cleanup_close_ int fd = -EBADF;
+        size_t size = strlen(text);
+        ssize_t n;
+
+        fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        n = write(fd, text, size);
+        if (n < 0)
+                return -errno;
+        return (size_t) n == size ? 0 : -EIO;
+}
+
+int write_all(int fd, const void *data, size_t size) {
+        const char *p = data;
+
+        while (size > 0) {
+                ssize_t n = write(fd, p, size);
+
+                if (n < 0 && errno == EAGAIN) {
+                        struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+                        if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
+                                return -errno;
+                        continue;
+                }
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                p += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}
+
+int write_new_file_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, data, size);
+        if (r >= 0 && fchmod(fd, mode) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlinkat(dir_fd, path, 0);
+        return r;
+}
+
+static int set_flag(int fd, int get, int set, int flag, bool on) {
+        int flags = fcntl(fd, get);
+
+        if (flags < 0)
+                return -errno;
+        if (((flags & flag) != 0) == on)
+                return 0;
+        return fcntl(fd, set, on ? flags | flag : flags & ~flag) < 0 ? -errno : 0;
+}
+
+int fd_set_nonblock(int fd, bool on) {
+        return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+}
+
+int fd_set_cloexec(int fd, bool on) {
+        return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
+}
+
+static int remove_children(int dir_fd, dev_t dev, unsigned depth) {
+        _cleanup_close_ int own = dir_fd;
+        DIR *d;
+        int r = 0;
+
+        if (depth > 256)
+                return -ELOOP;
+        d = fdopendir(dir_fd);
+        if (!d)
+                return -errno;
+        own = -EBADF; /* now d's */
+
+        for (struct dirent *e; r >= 0 && (e = readdir(d));) {
+                int child;
+                struct stat st;
+
+                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+                        continue;
+                if (unlinkat(dirfd(d), e->d_name, 0) >= 0)
+                        continue;
+                if (errno != EISDIR && errno != EPERM) {
+                        r = -errno;
+                        break;
+                }
+                child = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (child < 0 || fstat(child, &st) < 0)
+                        r = -errno;
+                else if (st.st_dev != dev)
+                        r = -EXDEV;
+                else
+                        r = remove_children(TAKE_FD(child), dev, depth + 1);
+                (void) safe_close(child);
+                if (r >= 0 && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
+                        r = -errno;
+        }
+        (void) closedir(d);
+        return r;
+}
+
+int remove_tree_at(int dir_fd, const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        if (unlinkat(dir_fd, path, 0) >= 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return -errno;
+
+        fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        r = remove_children(TAKE_FD(fd), st.st_dev, 0);
+        if (r < 0)
+                return r;
+        return unlinkat(dir_fd, path, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
