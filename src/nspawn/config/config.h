@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* MachineConfig: what the user asked for, complete and valid. It is made once, by config_resolve(), and const
+ * from then on: every start of the machine, the one after a reboot inside included, reads the same one.
+ * Strings and arrays are owned by it; NULL means "none", never "unset" (the bitmap in Settings is the only
+ * notion of unset). Code outside config/ takes the sub-structs it needs, not the whole. */
+
+#include <sched.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <systemd/sd-id128.h>
+
+#include "macros.h"
+
+typedef enum StartMode {
+        START_COMMAND, /* run argv, or a login shell if it is empty, as PID 1 */
+        START_STUB,    /* -a: our own init as PID 1, argv or the shell as PID 2 */
+        START_BOOT,    /* -b: find init; argv are its arguments */
+} StartMode;
+
+/* yes: an error if it cannot be had. auto: do without and say so. */
+typedef enum AutoMode { AUTO_NO, AUTO_YES, AUTO_AUTO } AutoMode;
+
+typedef enum ConsoleMode {
+        CONSOLE_DEFAULT, /* interactive if stdin and stdout are terminals, else read-only */
+        CONSOLE_INTERACTIVE,
+        CONSOLE_READ_ONLY,
+        CONSOLE_PASSIVE,
+        CONSOLE_PIPE,
+        CONSOLE_AUTOPIPE, /* pipe, or interactive if stdin and stdout are terminals */
+} ConsoleMode;
+
+typedef enum LinkJournal {
+        LINK_JOURNAL_NO,
+        LINK_JOURNAL_AUTO,
+        LINK_JOURNAL_HOST,
+        LINK_JOURNAL_TRY_HOST,
+        LINK_JOURNAL_GUEST,
+        LINK_JOURNAL_TRY_GUEST,
+} LinkJournal;
+
+typedef enum ResolvConfMode {
+        RESOLV_CONF_OFF,
+        RESOLV_CONF_COPY_HOST,
+        RESOLV_CONF_COPY_STATIC,
+        RESOLV_CONF_COPY_UPLINK,
+        RESOLV_CONF_COPY_STUB,
+        RESOLV_CONF_REPLACE_HOST,
+        RESOLV_CONF_REPLACE_STATIC,
+        RESOLV_CONF_REPLACE_UPLINK,
+        RESOLV_CONF_REPLACE_STUB,
+        RESOLV_CONF_BIND_HOST,
+        RESOLV_CONF_BIND_STATIC,
+        RESOLV_CONF_BIND_UPLINK,
+        RESOLV_CONF_BIND_STUB,
+        RESOLV_CONF_DELETE,
+        RESOLV_CONF_AUTO,
+} ResolvConfMode;
+
+typedef enum TimezoneMode {
+        TIMEZONE_OFF,
+        TIMEZONE_COPY,
+        TIMEZONE_BIND,
+        TIMEZONE_SYMLINK,
+        TIMEZONE_DELETE,
+        TIMEZONE_AUTO,
+} TimezoneMode;
+
+typedef enum VolatileMode { VOLATILE_NO, VOLATILE_YES, VOLATILE_STATE, VOLATILE_OVERLAY } VolatileMode;
+
+/* How much of /sys and /proc/sys the guest may write: nothing, /proc/sys/net, or all of it unmasked. */
+typedef enum ApiVfsWritable { API_VFS_WRITABLE_NO, API_VFS_WRITABLE_YES, API_VFS_WRITABLE_NETWORK } ApiVfsWritable;
+
+typedef enum SettingsMode { SETTINGS_NO, SETTINGS_YES, SETTINGS_OVERRIDE, SETTINGS_TRUSTED } SettingsMode;
+
+/* Where the root comes from. After config_resolve() machine is set, and directory unless there is only something
+ * to clean up. */
+typedef struct SourceConfig {
+        char *directory; /* absolute path on the host, symlinks resolved */
+        char *machine;   /* a valid machine name */
+        bool ephemeral;
+        bool read_only;
+        VolatileMode volatile_mode;
+        SettingsMode settings;
+        bool cleanup; /* --cleanup: remove what a dead machine left, start nothing */
+} SourceConfig;
+
+/* What runs, and how it is told to stop. */
+typedef struct PayloadConfig {
+        StartMode mode;
+        char **argv;
+        char **environment; /* NAME=VALUE, in the order given, names unique */
+        char *user;         /* name or number, resolved inside the guest; NULL for root */
+        char *chdir;        /* absolute path inside the guest, or NULL */
+        int kill_signal;    /* 0: the default for what PID 1 turns out to be */
+        uint64_t stop_timeout_usec;
+        bool notify_ready;
+} PayloadConfig;
+
+typedef struct IdentityConfig {
+        char *hostname;  /* NULL: the machine name */
+        sd_id128_t uuid; /* SD_ID128_NULL: the tree's machine-id, else a random one */
+} IdentityConfig;
+
+/* The unit on the host that holds the machine's processes. */
+typedef struct UnitConfig {
+        char *slice;       /* NULL: machine.slice */
+        char **properties; /* NAME=VALUE for the scope */
+        AutoMode registration;
+        bool keep_unit;
+        bool user_scope; /* --user: the user's manager instead of the system's */
+} UnitConfig;
+
+/* A HOST[:GUEST] pair of interface names. Without GUEST it is equal to host, but for macvlan and ipvlan: there it
+ * is NULL, and the name is made from the host's with a prefix. */
+typedef struct InterfacePair {
+        char *host, *guest;
+} InterfacePair;
+
+typedef struct NetworkConfig {
+        bool private_network; /* implied by every other member */
+        bool veth;
+        char *bridge; /* or NULL */
+        char *zone;   /* or NULL */
+        InterfacePair *veth_extra;
+        size_t n_veth_extra;
+        InterfacePair *interfaces;
+        size_t n_interfaces;
+        InterfacePair *macvlan;
+        size_t n_macvlan;
+        InterfacePair *ipvlan;
+        size_t n_ipvlan;
+        char *namespace_path; /* or NULL */
+} NetworkConfig;
+
+typedef struct ResourceLimit {
+        bool set;
+        rlim_t soft, hard; /* RLIM_INFINITY for "infinity" */
+} ResourceLimit;
+
+typedef struct SecurityConfig {
+        uint64_t capability_add, capability_drop, ambient; /* bit n is capability n; all ones for "all" */
+        bool no_new_privileges;
+        char **syscall_allow, **syscall_deny; /* names or @groups, as given */
+        bool suppress_sync;
+        ResourceLimit rlimit[RLIM_NLIMITS];
+        bool oom_score_adjust_set;
+        int oom_score_adjust;
+        bool cpu_affinity_set;
+        cpu_set_t cpu_affinity;
+        char *personality; /* architecture name, or NULL */
+} SecurityConfig;
+
+typedef struct IntegrationConfig {
+        ResolvConfMode resolv_conf;
+        TimezoneMode timezone;
+        LinkJournal link_journal;
+} IntegrationConfig;
+
+typedef enum MountKind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_OVERLAY, MOUNT_INACCESSIBLE } MountKind;
+typedef enum BindIdmap { BIND_IDMAP_NONE, BIND_IDMAP_MAP, BIND_IDMAP_ROOT, BIND_IDMAP_OWNER } BindIdmap;
+
+/* One --bind=, --tmpfs=, --overlay= or --inaccessible=. All paths are absolute. The destination and sources in the
+ * guest have no "." or ".." parts; sources on the host may have "..", which means what it means to the kernel. */
+typedef struct CustomMount {
+        MountKind kind;
+        char **sources;        /* bind: one; overlay: the lowers, topmost last; "" for a temporary directory */
+        bool *source_in_guest; /* per source: a "+" prefix, the path is below the guest's root */
+        char *upper;           /* overlay only; NULL when read-only, "" for a temporary directory */
+        bool upper_in_guest;
+        char *destination; /* absolute, inside the guest */
+        char *options;     /* tmpfs: mount options as given, "mode=0755" if none were; else NULL */
+        bool read_only, recursive, optional;
+        BindIdmap idmap;
+} CustomMount;
+
+typedef struct MountsConfig {
+        CustomMount *items;
+        size_t n_items;
+} MountsConfig;
+
+typedef struct Credential {
+        char *id;
+        char *path; /* the file or socket on the host that data was read from, NULL for a literal one */
+        void *data;
+        size_t size;
+} Credential;
+
+typedef struct CredentialsConfig {
+        Credential *items;
+        size_t n_items;
+} CredentialsConfig;
+
+typedef struct OutputConfig {
+        ConsoleMode console;
+        char *background; /* parameters of an SGR sequence, such as "44"; "" for no tint, NULL for the default */
+        bool quiet;
+        bool dry_run; /* print the plan, start nothing */
+} OutputConfig;
+
+/* What can be had through environment variables only. */
+typedef struct EnvironmentConfig {
+        ApiVfsWritable api_vfs_writable;
+        char *container_service; /* the value of container= inside and of the registration's Service */
+        bool check_os_release;
+        bool use_cgns;
+        bool lock;
+        bool tmpfs_tmp;
+        bool seccomp;
+        bool network_mac_set;
+        uint8_t network_mac[6]; /* of host0 */
+} EnvironmentConfig;
+
+typedef struct MachineConfig {
+        SourceConfig source;
+        PayloadConfig payload;
+        IdentityConfig identity;
+        UnitConfig unit;
+        NetworkConfig network;
+        SecurityConfig security;
+        IntegrationConfig integration;
+        MountsConfig mounts;
+        CredentialsConfig credentials;
+        OutputConfig output;
+        EnvironmentConfig env;
+} MachineConfig;
+
+/* Frees what config holds and leaves it zeroed. */
+void machine_config_free(MachineConfig *config);

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in the supervisor before anything is changed. Order matters in four places. The tree is
+ * located before the settings file, since the file lies beside it. Everything is merged before anything is judged,
+ * since a refusal may need a switch and a key together. Refusals come before implications, which would hide who said
+ * what. And credentials are read last, when nothing else can fail. */
+
+#include "config/resolve.h"
+
+#include <limits.h>
+#include <linux/capability.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/capability.h"
+#include "config/command-line.h"
+#include "config/credentials.h"
+#include "config/names.h"
+#include "config/settings-file.h"
+#include "log.h"
+#include "strv.h"
+
+/* — where the tree is — */
+
+static int search_machine(const char *name, const char *const *search, char **ret) {
+        static const char *const standard[] = {
+                "/etc/machines",     "/run/machines",           "/var/lib/machines",
+                "/var/lib/container", "/usr/local/lib/machines", "/usr/lib/machines", NULL,
+        };
+
+        for (const char *const *d = search ?: standard; *d; d++) {
+                _cleanup_free_ char *path = NULL;
+                struct stat st;
+
+                if (asprintf(&path, "%s/%s", *d, name) < 0)
+                        return log_oom();
+                if (stat(path, &st) >= 0 && S_ISDIR(st.st_mode)) {
+                        *ret = TAKE_PTR(path);
+                        return 0;
+                }
+        }
+        log_error("there is no directory tree of the name \"%s\" in /var/lib/machines or the other places for machines; "
+                  "give it with --directory=", name);
+        return -ENOENT;
+}
+
+/* Replaces the path by one without symlinks. */
+static int canonicalize_directory(char **directory) {
+        struct stat st;
+        char *real;
+
+        if (stat(*directory, &st) < 0)
+                return log_error_errno(-errno, "cannot use %s as root directory: %m", *directory);
+        if (!S_ISDIR(st.st_mode))
+                return log_error_errno(-ENOTDIR, "cannot use %s as root directory: %m", *directory);
+        real = realpath(*directory, NULL);
+        if (!real)
+                return log_error_errno(-errno, "cannot resolve the path %s: %m", *directory);
+        free(*directory);
+        *directory = real;
+        return 0;
+}
+
+/* The last part of an absolute path, "" for the root. */
+static const char *base_name(const char *path) {
+        return strrchr(path, '/') + 1;
+}
+
+/* The machine that is the host's own tree goes by the host's name, any other by its directory's. */
+static int name_from_directory(const char *directory, char **ret) {
+        char host[HOST_NAME_MAX + 1] = "";
+        const char *base = base_name(directory);
+        int r;
+
+        if (!*base) {
+                (void) gethostname(host, sizeof(host) - 1);
+                base = host;
+        }
+        r = machine_name_clean(base, ret);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r < 0)
+                return log_error_errno(r, "cannot make a machine name of \"%s\", give one with --machine=", base);
+        return 0;
+}
+
+/* Name and parent are those of the path as it was given, so that a symlink names the machine. Only a path that has
+ * no name of its own, like "..", is taken for what it leads to. */
+static int name_tree(Settings *cli) {
+        SourceConfig *source = &cli->value.source;
+        _cleanup_free_ char *given = strdup(source->directory);
+        const char *named;
+        int r;
+
+        if (!given)
+                return log_oom();
+        r = canonicalize_directory(&source->directory);
+        if (r < 0)
+                return r;
+        named = streq(base_name(given), "..") ? source->directory : given;
+
+        if (*base_name(named)) {
+                cli->tree_parent = strndup(named, MAX((size_t) (base_name(named) - named - 1), (size_t) 1));
+                if (!cli->tree_parent)
+                        return log_oom();
+        }
+        if (!source->machine)
+                return name_from_directory(named, &cli->plain_name);
+        cli->plain_name = strdup(source->machine);
+        return cli->plain_name ? 0 : log_oom();
+}
+
+int config_locate(Settings *cli, const char *const *search) {
+        SourceConfig *source = &cli->value.source;
+        int r;
+
+        if (source->cleanup && !source->machine && !source->directory) {
+                log_error("--cleanup needs --machine= or --directory=");
+                return -EINVAL;
+        }
+        if (source->cleanup && source->machine) {
+                cli->plain_name = strdup(source->machine);
+                return cli->plain_name ? 0 : log_oom();
+        }
+
+        if (!source->directory) {
+                if (source->machine)
+                        r = search_machine(source->machine, search, &source->directory);
+                else {
+                        source->directory = getcwd(NULL, 0);
+                        r = source->directory ? 0 : log_error_errno(-errno, "cannot find the working directory: %m");
+                }
+                if (r < 0)
+                        return r;
+                settings_mark(cli, value.source.directory);
+        }
+        return name_tree(cli);
+}
+
+/* — what does not go together — */
+
+static bool has_network_member(const NetworkConfig *n) {
+        return n->veth || n->bridge || n->zone || n->n_veth_extra > 0 || n->n_interfaces > 0 || n->n_macvlan > 0 ||
+                n->n_ipvlan > 0;
+}
+
+static bool refuse_two_starts(const Settings *s) {
+        return s->boot && s->as_pid2;
+}
+
+static bool refuse_user_scope(const Settings *s) {
+        return s->value.unit.user_scope;
+}
+
+static bool refuse_host_root(const Settings *s) {
+        const SourceConfig *source = &s->value.source;
+
+        return streq_ptr(source->directory, "/") && !source->cleanup && !source->ephemeral &&
+                source->volatile_mode != VOLATILE_YES && source->volatile_mode != VOLATILE_STATE;
+}
+
+static bool refuse_ephemeral_journal(const Settings *s) {
+        LinkJournal mode = s->value.integration.link_journal;
+
+        return s->value.source.ephemeral && (mode == LINK_JOURNAL_HOST || mode == LINK_JOURNAL_GUEST);
+}
+
+static bool refuse_bridge_and_zone(const Settings *s) {
+        return s->value.network.bridge && s->value.network.zone;
+}
+
+static bool refuse_namespace_and_members(const Settings *s) {
+        return s->value.network.namespace_path && has_network_member(&s->value.network);
+}
+
+static bool refuse_ambient_boot(const Settings *s) {
+        return s->boot && s->value.security.ambient != 0;
+}
+
+static bool refuse_ambient_outside(const Settings *s) {
+        const SecurityConfig *c = &s->value.security;
+        uint64_t bounding = capability_default_set | c->capability_add;
+        const NetworkConfig *n = &s->value.network;
+
+        if (n->private_network || n->namespace_path || has_network_member(n))
+                bounding |= UINT64_C(1) << CAP_NET_ADMIN;
+        bounding &= ~c->capability_drop;
+        return (c->ambient & ~bounding) != 0;
+}
+
+static const struct {
+        bool (*applies)(const Settings *s);
+        const char *message;
+} refusals[] = {
+        { refuse_two_starts, "--boot and --as-pid2 cannot be used together" },
+        { refuse_user_scope, "--user needs --private-users=managed, which is not available yet" },
+        { refuse_host_root, "the host's own root directory can be used with --ephemeral, --volatile=yes or "
+                            "--volatile=state only" },
+        { refuse_ephemeral_journal, "--ephemeral cannot be used with --link-journal=host or guest; try-host and "
+                                    "try-guest are possible" },
+        { refuse_bridge_and_zone, "--network-bridge= and --network-zone= cannot be used together" },
+        { refuse_namespace_and_members, "--network-namespace-path= cannot be used with other network options than "
+                                        "--private-network" },
+        { refuse_ambient_boot, "--ambient-capability= is of no use when booting: leave out --boot" },
+        { refuse_ambient_outside, "--ambient-capability= names a capability that the machine does not have: add it "
+                                  "with --capability=" },
+};
+
+static int check_refusals(const Settings *s) {
+        for (size_t i = 0; i < ELEMENTSOF(refusals); i++)
+                if (refusals[i].applies(s)) {
+                        log_error("%s", refusals[i].message);
+                        return -EINVAL;
+                }
+        return 0;
+}
+
+/* — what follows — */
+
+/* NAME=VALUE without a "." in NAME, as the kernel does with what it does not know itself. In a variable's name
+ * "-" becomes "_". */
+static int add_boot_variable(char *argument, char ***environment, bool *ret_taken) {
+        size_t name = strcspn(argument, "=");
+        _cleanup_free_ char *assignment = strdup(argument);
+
+        if (!assignment)
+                return -ENOMEM;
+        for (size_t i = 0; i < name; i++)
+                if (assignment[i] == '-')
+                        assignment[i] = '_';
+        *ret_taken = argument[name] == '=' && variable_name_is_valid(assignment, name);
+        return *ret_taken ? strv_env_set(environment, assignment) : 0;
+}
+
+static int split_boot_arguments(PayloadConfig *payload) {
+        size_t kept = 0;
+
+        for (size_t i = 0; payload->argv && payload->argv[i]; i++) {
+                char *argument = payload->argv[i];
+                bool taken = false;
+
+                if (add_boot_variable(argument, &payload->environment, &taken) < 0)
+                        return log_oom();
+                payload->argv[i] = NULL;
+                if (taken)
+                        free(argument);
+                else
+                        payload->argv[kept++] = argument;
+        }
+        return 0;
+}
+
+/* The name of a copy is its own, so that several run side by side. */
+static int derive_machine_name(SourceConfig *source, const char *plain_name) {
+        size_t n = MIN(strlen(plain_name), (size_t) 47); /* leaves 17 of the 64 bytes that a name may have */
+        uint64_t random;
+
+        if (source->machine)
+                return 0;
+        if (!source->ephemeral) {
+                source->machine = strdup(plain_name);
+                return source->machine ? 0 : log_oom();
+        }
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+                return log_error_errno(errno_or_eio(), "cannot get random bytes: %m");
+        while (n > 1 && plain_name[n - 1] == '.') /* no hyphen may follow a dot */
+                n--;
+        if (asprintf(&source->machine, "%.*s-%016llx", (int) n, plain_name, (unsigned long long) random) < 0)
+                return log_oom();
+        return 0;
+}
+
+static bool has_root_mount(const MountsConfig *mounts) {
+        for (size_t i = 0; i < mounts->n_items; i++)
+                if (streq(mounts->items[i].destination, "/"))
+                        return true;
+        return false;
+}
+
+static int apply_implications(Settings *s, const char *plain_name) {
+        MachineConfig *c = &s->value;
+        NetworkConfig *n = &c->network;
+        int r;
+
+        c->payload.mode = s->boot ? START_BOOT : s->as_pid2 ? START_STUB : START_COMMAND;
+        n->veth = n->veth || n->bridge || n->zone;
+        n->private_network = n->private_network || n->namespace_path || has_network_member(n);
+        c->source.read_only = c->source.read_only || c->source.volatile_mode != VOLATILE_NO ||
+                has_root_mount(&c->mounts);
+
+        if (c->payload.mode == START_BOOT) {
+                r = split_boot_arguments(&c->payload);
+                if (r < 0)
+                        return r;
+        }
+        return derive_machine_name(&c->source, plain_name);
+}
+
+/* — the whole — */
+
+/* Moves the four sources into s, strongest first. */
+static int merge_all(Settings *cli, Settings *file, Settings *s) {
+        _cleanup_settings_ Settings environment = {}, defaults = {};
+        bool override = file && cli->value.source.settings == SETTINGS_OVERRIDE;
+        int r;
+
+        r = settings_from_environment(&environment);
+        if (r < 0)
+                return r;
+        r = settings_from_defaults(&defaults);
+        if (r < 0)
+                return r;
+
+        settings_merge(s, override ? file : cli);
+        if (file)
+                settings_merge(s, override ? cli : file);
+        settings_merge(s, &environment);
+        settings_merge(s, &defaults);
+        return 0;
+}
+
+static int resolve(Settings *cli, Settings *file, Settings *s) {
+        _cleanup_free_ char *plain_name = TAKE_PTR(cli->plain_name);
+        int r;
+
+        r = merge_all(cli, file, s);
+        if (r < 0)
+                return r;
+        r = check_refusals(s);
+        if (r < 0)
+                return r;
+        r = apply_implications(s, plain_name);
+        if (r < 0)
+                return r;
+        return credentials_load(&s->value.credentials);
+}
+
+int config_resolve(Settings *cli, Settings *file, MachineConfig *ret) {
+        _cleanup_settings_ Settings s = {};
+        int r;
+
+        r = resolve(cli, file, &s);
+        settings_free(cli);
+        if (file)
+                settings_free(file);
+        if (r < 0)
+                return r;
+        *ret = TAKE(s.value, (MachineConfig) {});
+        return 0;
+}
+
+static int load_file_of(const Settings *cli, Settings *ret) {
+        const SourceConfig *source = &cli->value.source;
+        SettingsMode mode = settings_has(cli, value.source.settings) ? source->settings : SETTINGS_YES;
+
+        if (source->cleanup)
+                return 0;
+        return config_load_file(cli->plain_name, cli->tree_parent, mode, NULL, ret);
+}
+
+int config_read(int argc, char *const argv[], MachineConfig *ret) {
+        _cleanup_settings_ Settings cli = {}, file = {};
+        int r;
+
+        r = command_line_parse(argc, argv, &cli);
+        if (r < 0)
+                return r;
+        if (r == 0) {
+                command_line_show(&cli, stdout);
+                return 0;
+        }
+        r = config_locate(&cli, NULL);
+        if (r < 0)
+                return r;
+        r = load_file_of(&cli, &file);
+        if (r < 0)
+                return r;
+        r = config_resolve(&cli, &file, ret);
+        return r < 0 ? r : 1;
+}

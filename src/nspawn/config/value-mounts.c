@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: the little languages of --bind=, --tmpfs=, --overlay= and --inaccessible=. All fields are
+ * separated by colons; a backslash takes the next character as it is. Each spec becomes one CustomMount at the end
+ * of the list, in the order given, which is the order they will be mounted in. */
+
+#include "config/value-types.h"
+#include "parse.h"
+#include "strv.h"
+
+static void destroy_mount(CustomMount *m) {
+        strv_free(m->sources);
+        free(m->source_in_guest);
+        free(m->upper);
+        free(m->destination);
+        free(m->options);
+}
+
+static void destroy_mounts(void *field) {
+        MountsConfig *mounts = field;
+
+        for (size_t i = 0; i < mounts->n_items; i++)
+                destroy_mount(&mounts->items[i]);
+        free(mounts->items);
+}
+
+/* Moves *m to the end of the list. */
+static int add_mount(MountsConfig *mounts, CustomMount *m) {
+        CustomMount *bigger = reallocarray(mounts->items, mounts->n_items + 1, sizeof(CustomMount));
+
+        if (!bigger)
+                return -ENOMEM;
+        mounts->items = bigger;
+        mounts->items[mounts->n_items++] = TAKE(*m, (CustomMount) {});
+        return 0;
+}
+
+static int split_spec(const char *text, char ***ret) {
+        _cleanup_strv_ char **fields = NULL;
+        int r;
+
+        for (;;) {
+                char *field;
+
+                r = split_field(&text, ':', &field);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        break;
+                r = strv_push(&fields, field);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(fields);
+        return 0;
+}
+
+/* "", "/path", "path" or "+/path" into a source that is kept as is if it is empty. */
+static int make_source(const char *text, char **ret, bool *ret_in_guest) {
+        bool in_guest = *text == '+';
+        int r = 0;
+
+        if (in_guest)
+                r = value_make_guest_path(text + 1, ret);
+        else if (*text)
+                r = value_make_host_path(text, ret);
+        else {
+                *ret = strdup("");
+                if (!*ret)
+                        r = -ENOMEM;
+        }
+        if (r >= 0)
+                *ret_in_guest = in_guest;
+        return r;
+}
+
+static int add_source(CustomMount *m, const char *text) {
+        size_t n = strv_length(m->sources);
+        bool *bigger = reallocarray(m->source_in_guest, n + 1, sizeof(bool));
+        char *source;
+        int r;
+
+        if (!bigger)
+                return -ENOMEM;
+        m->source_in_guest = bigger;
+        r = make_source(text, &source, &bigger[n]);
+        if (r < 0)
+                return r;
+        return strv_push(&m->sources, source);
+}
+
+/* — bind — */
+
+static int parse_bind_options(char *options, CustomMount *m) {
+        static const struct {
+                const char *name;
+                BindIdmap idmap;
+        } idmaps[] = {
+                { "noidmap", BIND_IDMAP_NONE },
+                { "idmap", BIND_IDMAP_MAP },
+                { "rootidmap", BIND_IDMAP_ROOT },
+                { "owneridmap", BIND_IDMAP_OWNER },
+        };
+        char *option;
+
+        while ((option = strsep(&options, ","))) {
+                size_t i;
+
+                if (streq(option, "rbind") || streq(option, "norbind")) {
+                        m->recursive = *option == 'r';
+                        continue;
+                }
+                for (i = 0; i < ELEMENTSOF(idmaps); i++)
+                        if (streq(option, idmaps[i].name))
+                                break;
+                if (i == ELEMENTSOF(idmaps))
+                        return -EINVAL;
+                m->idmap = idmaps[i].idmap;
+        }
+        return 0;
+}
+
+/* [-][+][SOURCE][:DESTINATION[:OPTIONS]] */
+static int fill_bind(const char *text, CustomMount *m) {
+        _cleanup_strv_ char **fields = NULL;
+        size_t n;
+        int r;
+
+        if (*text == '-') {
+                m->optional = true;
+                text++;
+        }
+        r = split_spec(text, &fields);
+        if (r < 0)
+                return r;
+        n = strv_length(fields);
+        if (n > 3 || (n == 1 && !**fields))
+                return -EINVAL;
+        r = add_source(m, fields[0]);
+        if (r < 0)
+                return r;
+        r = value_make_guest_path(n > 1 ? fields[1] : fields[0] + (*fields[0] == '+'), &m->destination);
+        if (r < 0)
+                return r;
+        return n > 2 ? parse_bind_options(fields[2], m) : 0;
+}
+
+static int add_bind(const char *text, bool read_only, MountsConfig *mounts) {
+        CustomMount m = { .kind = MOUNT_BIND, .read_only = read_only, .recursive = true };
+        int r;
+
+        r = fill_bind(text, &m);
+        if (r >= 0)
+                r = add_mount(mounts, &m);
+        destroy_mount(&m);
+        return r;
+}
+
+static int parse_bind(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+        (void) origin;
+        return add_bind(text, type == &value_bind_read_only, field);
+}
+
+/* — tmpfs — */
+
+static int parse_tmpfs(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+        _cleanup_free_ char *path = NULL;
+        CustomMount m = { .kind = MOUNT_TMPFS };
+        int r;
+
+        (void) type, (void) origin;
+        r = split_field(&text, ':', &path);
+        if (r < 0)
+                return r;
+        r = value_make_guest_path(path, &m.destination);
+        if (r < 0)
+                return r;
+        m.options = strdup(isempty(text) ? "mode=0755" : text);
+        r = m.options ? add_mount(field, &m) : -ENOMEM;
+        destroy_mount(&m);
+        return r;
+}
+
+/* — overlay — */
+
+/* LOWER[:LOWER…]:[UPPER:]DESTINATION. With two paths the second is both upper and destination. */
+static int fill_overlay(const char *text, CustomMount *m) {
+        _cleanup_strv_ char **fields = NULL;
+        const char *destination;
+        size_t n, n_lower;
+        int r;
+
+        r = split_spec(text, &fields);
+        if (r < 0)
+                return r;
+        n = strv_length(fields);
+        if (n < 2)
+                return -EINVAL;
+        destination = fields[n - 1];
+        r = value_make_guest_path(destination + (n == 2 && *destination == '+'), &m->destination);
+        if (r < 0)
+                return r;
+
+        n_lower = MAX(n - 2, (size_t) 1);
+        for (size_t i = 0; i < n_lower; i++) {
+                r = *fields[i] ? add_source(m, fields[i]) : -EINVAL;
+                if (r < 0)
+                        return r;
+        }
+        if (m->read_only)
+                return add_source(m, fields[n_lower]);
+        return make_source(fields[n_lower], &m->upper, &m->upper_in_guest);
+}
+
+static int parse_overlay(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+        CustomMount m = { .kind = MOUNT_OVERLAY, .read_only = type == &value_overlay_read_only };
+        int r;
+
+        (void) origin;
+        r = fill_overlay(text, &m);
+        if (r >= 0)
+                r = add_mount(field, &m);
+        destroy_mount(&m);
+        return r;
+}
+
+/* — inaccessible — */
+
+static int parse_inaccessible(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+        CustomMount m = { .kind = MOUNT_INACCESSIBLE };
+        int r;
+
+        (void) type, (void) origin;
+        r = value_make_guest_path(text, &m.destination);
+        if (r >= 0)
+                r = streq(m.destination, "/") ? -EINVAL : add_mount(field, &m);
+        destroy_mount(&m);
+        return r;
+}
+
+/* — the types — */
+
+#define DEFINE_MOUNT(id, function, text, ...)                                                                \
+        const ValueType value_##id = {                                                                       \
+                .size = sizeof(MountsConfig),                                                                \
+                .parse = function,                                                                           \
+                .destroy = destroy_mounts,                                                                   \
+                .expects = text,                                                                             \
+                __VA_ARGS__                                                                                  \
+        }
+
+#define BIND_EXPECTS                                                                                         \
+        "a bind mount SOURCE[:DESTINATION[:OPTIONS]], the destination absolute, options of rbind, norbind, " \
+        "idmap, noidmap, rootidmap, owneridmap"
+
+DEFINE_MOUNT(bind, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);
+DEFINE_MOUNT(bind_read_only, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);
+DEFINE_MOUNT(tmpfs, parse_tmpfs, "an absolute path in the machine, with options after a colon");
+DEFINE_MOUNT(overlay, parse_overlay, "an overlay LOWER[:LOWER...]:[UPPER:]DESTINATION, the destination absolute",
+             .completion = COMPLETE_DIRECTORY);
+DEFINE_MOUNT(overlay_read_only, parse_overlay, "an overlay LOWER[:LOWER...]:DESTINATION, the destination absolute",
+             .completion = COMPLETE_DIRECTORY);
+DEFINE_MOUNT(inaccessible, parse_inaccessible, "an absolute path in the machine, other than /");

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* HostFacts: what this machine can do and what its host files say, probed once by host/facts.c and const from
+ * then on. Planning depends on these and the configuration alone, so a plan can be tested anywhere. */
+
+#include "macros.h"
+#include "plan/network.h"
+#include "plan/security.h"
+
+typedef struct HostFacts {
+        bool systemd_running;   /* the host's service manager is systemd */
+        bool have_fuse;         /* /dev/fuse can be opened */
+        bool have_tun;          /* /dev/net/tun can be opened */
+        char **container_host;  /* container_host_id=… and such, from the host's os-release */
+        SecurityFacts security;
+        NetworkFacts network;
+} HostFacts;

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: the API file systems every payload expects are rows of the tables below; each row names
+ * the condition under which it applies. The user's own mounts come after them, parents before children, and win:
+ * a row whose place the user took is left out. What must see the guest's namespaces (procfs, mqueue, cgroup2,
+ * with a private network sysfs) is the inner list; all else is the outer one, because it needs the host's
+ * privileges when the guest has a user namespace, and because the guest then cannot take it apart.
+ *
+ * The order of rows matters in three places: a mount point comes before what is below it; /proc/sys becomes
+ * read-only before /proc/sys/net is laid over it writable; /run/host is filled before it becomes read-only. */
+
+#include "plan/filesystem.h"
+
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include "log.h"
+#include "strv.h"
+
+#define RO MOUNT_ATTR_RDONLY
+#define NOSUID MOUNT_ATTR_NOSUID
+#define NODEV MOUNT_ATTR_NODEV
+#define NOEXEC MOUNT_ATTR_NOEXEC
+#define STRICTATIME MOUNT_ATTR_STRICTATIME
+
+typedef enum Condition {
+        ALWAYS,
+        TMPFS_TMP,       /* unless $SYSTEMD_NSPAWN_TMPFS_TMP=0 */
+        HOST_NETWORK,
+        PRIVATE_NETWORK,
+        HAVE_FUSE,
+        HAVE_TUN,
+        API_READ_ONLY,   /* unless $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes */
+        SYS_NET_WRITABLE, /* /proc/sys/net is the guest's own, or was asked for */
+} Condition;
+
+typedef struct Row {
+        Condition condition;
+        Operation operation;
+} Row;
+
+#define MOUNT(c, path, type, opts, attrs)                                                                    \
+        { c, { .kind = OPERATION_MOUNT, .where = path, .what = type, .options = opts, .attributes = attrs } }
+#define OWNED(c, path, type, opts, attrs)                                                                    \
+        { c, { .kind = OPERATION_MOUNT, .where = path, .what = type, .options = opts, .attributes = attrs,   \
+               .flags = OPERATION_OWNED } }
+#define DIRECTORY(c, path, m) { c, { .kind = OPERATION_DIRECTORY, .where = path, .mode = m } }
+#define SYMLINK(c, path, to) { c, { .kind = OPERATION_SYMLINK, .where = path, .what = to } }
+#define NODE(c, path, m, dev) { c, { .kind = OPERATION_NODE, .where = path, .mode = m, .device = dev } }
+/* makedev(3) for the small numbers of old devices: a constant expression, which the C library's is not. */
+#define OLD_DEVICE(maj, min) ((dev_t) ((maj) << 8 | (min)))
+#define DEVICE(c, name, maj, min)                                                                            \
+        NODE(c, "/dev/" name, S_IFCHR | 0666, OLD_DEVICE(maj, min)),                                            \
+                SYMLINK(c, "/dev/char/" #maj ":" #min, "../" name)
+#define REBIND_READ_ONLY(c, path)                                                                            \
+        { c, { .kind = OPERATION_BIND_SELF, .where = path, .what = path, .attributes = RO,                   \
+               .flags = OPERATION_EXISTING | OPERATION_OPTIONAL } }
+#define MASK(c, path) { c, { .kind = OPERATION_MASK, .where = path, .flags = OPERATION_OPTIONAL } }
+#define SYSFS(name)                                                                                          \
+        { PRIVATE_NETWORK, { .kind = OPERATION_SYSFS, .where = "/sys/" name, .what = name, .attributes = RO, \
+                             .flags = OPERATION_OPTIONAL } }
+
+static const Row outer_rows[] = {
+        OWNED(TMPFS_TMP, "/tmp", "tmpfs", "mode=1777,size=10%,nr_inodes=400k,?usrquota", NOSUID | NODEV | STRICTATIME),
+
+        MOUNT(HOST_NETWORK, "/sys", "sysfs", NULL, RO | NOSUID | NOEXEC | NODEV),
+        OWNED(PRIVATE_NETWORK, "/sys", "tmpfs", "mode=555,size=4m,nr_inodes=1k", NOSUID | NOEXEC | NODEV),
+        DIRECTORY(PRIVATE_NETWORK, "/sys/fs/cgroup", 0755),
+        DIRECTORY(PRIVATE_NETWORK, "/sys/fs/bpf", 0755),
+
+        OWNED(ALWAYS, "/dev", "tmpfs", "mode=755,size=4m,nr_inodes=64k", NOSUID | STRICTATIME),
+        OWNED(ALWAYS, "/dev/shm", "tmpfs", "mode=1777,size=10%,nr_inodes=400k,?usrquota", NOSUID | NODEV | STRICTATIME),
+        MOUNT(ALWAYS, "/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5", NOSUID | NOEXEC),
+        DIRECTORY(ALWAYS, "/dev/mqueue", 0755),
+        SYMLINK(ALWAYS, "/dev/ptmx", "pts/ptmx"),
+        SYMLINK(ALWAYS, "/dev/fd", "/proc/self/fd"),
+        SYMLINK(ALWAYS, "/dev/stdin", "/proc/self/fd/0"),
+        SYMLINK(ALWAYS, "/dev/stdout", "/proc/self/fd/1"),
+        SYMLINK(ALWAYS, "/dev/stderr", "/proc/self/fd/2"),
+        SYMLINK(ALWAYS, "/dev/core", "/proc/kcore"),
+        DEVICE(ALWAYS, "null", 1, 3),
+        DEVICE(ALWAYS, "zero", 1, 5),
+        DEVICE(ALWAYS, "full", 1, 7),
+        DEVICE(ALWAYS, "random", 1, 8),
+        DEVICE(ALWAYS, "urandom", 1, 9),
+        DEVICE(ALWAYS, "tty", 5, 0),
+        DEVICE(HAVE_FUSE, "fuse", 10, 229),
+        DEVICE(HAVE_TUN, "net/tun", 10, 200),
+
+        OWNED(ALWAYS, "/run", "tmpfs", "mode=755,size=20%,nr_inodes=800k", NOSUID | NODEV | STRICTATIME),
+        DIRECTORY(ALWAYS, "/run/host", 0755),
+        { ALWAYS, { .kind = OPERATION_BIND_SELF, .where = "/run/host", .what = "/run/host" } },
+        DIRECTORY(ALWAYS, "/run/host/incoming", 0600),
+        DIRECTORY(ALWAYS, "/run/host/inaccessible", 0755),
+        NODE(ALWAYS, "/run/host/inaccessible/reg", S_IFREG, 0),
+        DIRECTORY(ALWAYS, "/run/host/inaccessible/dir", 0),
+        NODE(ALWAYS, "/run/host/inaccessible/fifo", S_IFIFO, 0),
+        NODE(ALWAYS, "/run/host/inaccessible/sock", S_IFSOCK, 0),
+        NODE(ALWAYS, "/run/host/inaccessible/chr", S_IFCHR, 0),
+        NODE(ALWAYS, "/run/host/inaccessible/blk", S_IFBLK, 0),
+        DIRECTORY(ALWAYS, "/run/host/unix-export", 0755),
+};
+
+static const Row inner_rows[] = {
+        SYSFS("block"),
+        SYSFS("bus"),
+        SYSFS("class"),
+        SYSFS("dev"),
+        SYSFS("devices"),
+        SYSFS("kernel"),
+        { PRIVATE_NETWORK, { .kind = OPERATION_REMOUNT, .where = "/sys", .attributes = RO } },
+
+        MOUNT(ALWAYS, "/proc", "proc", NULL, NOSUID | NOEXEC | NODEV),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/sys"),
+        { SYS_NET_WRITABLE, { .kind = OPERATION_BIND_SELF, .where = "/proc/sys/net", .what = "/proc/sys/net",
+                              .clear = RO, .flags = OPERATION_EXISTING | OPERATION_OPTIONAL } },
+        MASK(API_READ_ONLY, "/proc/kallsyms"),
+        MASK(API_READ_ONLY, "/proc/kcore"),
+        MASK(API_READ_ONLY, "/proc/keys"),
+        MASK(API_READ_ONLY, "/proc/sysrq-trigger"),
+        MASK(API_READ_ONLY, "/proc/timer_list"),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/acpi"),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/apm"),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/asound"),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/bus"),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/fs"),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/irq"),
+        REBIND_READ_ONLY(API_READ_ONLY, "/proc/scsi"),
+        MOUNT(ALWAYS, "/dev/mqueue", "mqueue", NULL, NOSUID | NOEXEC | NODEV),
+        MOUNT(ALWAYS, "/sys/fs/cgroup", "cgroup2", NULL, NOSUID | NOEXEC | NODEV),
+};
+
+static bool applies(Condition condition, const MachineConfig *config, const HostFacts *facts) {
+        const ApiVfsWritable writable = config->env.api_vfs_writable;
+
+        switch (condition) {
+        case ALWAYS:
+                return true;
+        case TMPFS_TMP:
+                return config->env.tmpfs_tmp;
+        case HOST_NETWORK:
+                return !config->network.private_network;
+        case PRIVATE_NETWORK:
+                return config->network.private_network;
+        case HAVE_FUSE:
+                return facts->have_fuse;
+        case HAVE_TUN:
+                return facts->have_tun;
+        case API_READ_ONLY:
+                return writable != API_VFS_WRITABLE_YES;
+        case SYS_NET_WRITABLE:
+                return writable == API_VFS_WRITABLE_NETWORK ||
+                        (writable == API_VFS_WRITABLE_NO && config->network.private_network);
+        }
+        return false;
+}
+
+/* True if path is dir or lies below it. */
+static bool path_below(const char *path, const char *dir) {
+        const char *rest = startswith(path, dir);
+
+        return rest && (*rest == 0 || *rest == '/' || streq(dir, "/"));
+}
+
+/* A user's mount takes a default's place, and with it what the defaults would have put below. */
+static bool taken_by_user(const Operation *o, const MountsConfig *mounts) {
+        for (size_t i = 0; i < mounts->n_items; i++) {
+                const char *destination = mounts->items[i].destination;
+
+                if (streq(o->where, destination))
+                        return true;
+                /* Nodes and links of ours have no business in a directory that the user brought along. */
+                if ((o->kind == OPERATION_NODE || o->kind == OPERATION_SYMLINK) && !streq(destination, "/") &&
+                    path_below(o->where, destination))
+                        return true;
+        }
+        return false;
+}
+
+static int append_rows(OperationList *list, const Row *rows, size_t n, const MachineConfig *config,
+                       const HostFacts *facts) {
+        for (size_t i = 0; i < n; i++) {
+                Operation o = rows[i].operation;
+                int r;
+
+                if (!applies(rows[i].condition, config, facts) || taken_by_user(&o, &config->mounts))
+                        continue;
+                /* The whole of /sys is writable on request, and so are its parts. */
+                if (config->env.api_vfs_writable == API_VFS_WRITABLE_YES && path_below(o.where, "/sys"))
+                        o.attributes &= ~(uint64_t) RO;
+                r = operation_list_append(list, &o, 1);
+                if (r < 0)
+                        return log_oom();
+        }
+        return 0;
+}
+
+static uint64_t bind_attributes(const CustomMount *m) {
+        return m->read_only ? RO : 0;
+}
+
+static Operation operation_from_custom(const CustomMount *m) {
+        unsigned flags = (m->optional ? OPERATION_OPTIONAL : 0) | (m->recursive ? OPERATION_RECURSIVE : 0);
+
+        switch (m->kind) {
+        case MOUNT_BIND:
+                return (Operation){
+                        .kind = m->source_in_guest[0] ? OPERATION_BIND_SELF : OPERATION_BIND_HOST,
+                        .where = m->destination,
+                        .what = m->sources[0],
+                        .attributes = bind_attributes(m),
+                        .flags = flags,
+                };
+        case MOUNT_TMPFS:
+                return (Operation){
+                        .kind = OPERATION_MOUNT,
+                        .where = m->destination,
+                        .what = "tmpfs",
+                        .options = m->options ?: "mode=0755",
+                        .attributes = NOSUID | NODEV | STRICTATIME | bind_attributes(m),
+                        .flags = OPERATION_OWNED,
+                };
+        case MOUNT_INACCESSIBLE:
+                return (Operation){ .kind = OPERATION_MASK, .where = m->destination, .flags = flags };
+        case MOUNT_OVERLAY:
+                break;
+        }
+        return (Operation){ .kind = OPERATION_OVERLAY, .where = m->destination };
+}
+
+/* What lies below a file system that only the inner stage can mount has to wait for it. */
+static bool belongs_inside(const CustomMount *m, const MachineConfig *config) {
+        return path_below(m->destination, "/proc") || path_below(m->destination, "/dev/mqueue") ||
+                path_below(m->destination, "/sys/fs/cgroup") ||
+                (config->network.private_network && path_below(m->destination, "/sys"));
+}
+
+static int compare_depth(const void *a, const void *b) {
+        const CustomMount *const *x = a, *const *y = b;
+        size_t dx = 0, dy = 0;
+
+        for (const char *p = (*x)->destination; *p; p++)
+                dx += *p == '/';
+        for (const char *p = (*y)->destination; *p; p++)
+                dy += *p == '/';
+        if (dx != dy)
+                return dx < dy ? -1 : 1;
+        return *x < *y ? -1 : 1; /* they are elements of one array: this is the order they were given in */
+}
+
+static int append_custom(FilesystemPlan *plan, const MachineConfig *config) {
+        const MountsConfig *mounts = &config->mounts;
+        _cleanup_free_ const CustomMount **sorted = calloc(mounts->n_items + 1, sizeof(CustomMount *));
+
+        if (!sorted)
+                return log_oom();
+        for (size_t i = 0; i < mounts->n_items; i++)
+                sorted[i] = &mounts->items[i];
+        qsort(sorted, mounts->n_items, sizeof(CustomMount *), compare_depth);
+
+        for (size_t i = 0; i < mounts->n_items; i++) {
+                const CustomMount *m = sorted[i];
+                Operation o = operation_from_custom(m);
+
+                if (m->kind == MOUNT_OVERLAY)
+                        return log_error_errno(-EOPNOTSUPP, "--overlay=…:%s: overlays are not available yet",
+                                               m->destination);
+                if (streq(m->destination, "/"))
+                        return log_error_errno(-EOPNOTSUPP, "a mount on / itself is not available yet");
+                if (m->kind == MOUNT_BIND && isempty(m->sources[0]))
+                        return log_error_errno(-EOPNOTSUPP, "--bind=:%s: temporary sources are not available yet",
+                                               m->destination);
+                if (operation_list_append(belongs_inside(m, config) ? &plan->inner : &plan->outer, &o, 1) < 0)
+                        return log_oom();
+        }
+        return 0;
+}
+
+/* Files under /run/host that tell the payload about its host and its manager. */
+static int append_host_files(FilesystemPlan *plan, const MachineConfig *config) {
+        const char *manager = config->env.container_service ?: "systemd-nspawn";
+        const char *incoming;
+        int r;
+
+        if (strv_append_printf(&plan->strings, "%s\n", manager) < 0)
+                return log_oom();
+        manager = plan->strings[strv_length(plan->strings) - 1];
+        if (strv_append_printf(&plan->strings, "/run/systemd/nspawn/propagate/%s", config->source.machine) < 0)
+                return log_oom();
+        incoming = plan->strings[strv_length(plan->strings) - 1];
+
+        const Operation rows[] = {
+                { .kind = OPERATION_FILE, .where = "/run/host/container-manager", .what = manager, .mode = 0644 },
+                { .kind = OPERATION_BIND_HOST, .where = "/run/host/os-release", .what = "/etc/os-release",
+                  .attributes = RO | NOSUID | NOEXEC | NODEV, .flags = OPERATION_OPTIONAL },
+                { .kind = OPERATION_BIND_HOST, .where = "/run/host/incoming", .what = incoming, .attributes = RO },
+        };
+        r = operation_list_append(&plan->outer, rows, ELEMENTSOF(rows));
+        return r < 0 ? log_oom() : 0;
+}
+
+int filesystem_plan(const MachineConfig *config, const HostFacts *facts, FilesystemPlan *ret) {
+        _cleanup_(filesystem_plan_free) FilesystemPlan plan = {};
+        int r;
+
+        r = append_rows(&plan.outer, outer_rows, ELEMENTSOF(outer_rows), config, facts);
+        if (r < 0)
+                return r;
+        r = append_host_files(&plan, config);
+        if (r < 0)
+                return r;
+        r = append_rows(&plan.inner, inner_rows, ELEMENTSOF(inner_rows), config, facts);
+        if (r < 0)
+                return r;
+        r = append_custom(&plan, config);
+        if (r < 0)
+                return r;
+        *ret = plan;
+        plan = (FilesystemPlan){};
+        return 0;
+}
+
+void filesystem_plan_free(FilesystemPlan *plan) {
+        free(TAKE_PTR(plan->outer.items));
+        free(TAKE_PTR(plan->inner.items));
+        strv_free(TAKE_PTR(plan->strings));
+}
+
+static void print_list(const char *title, const OperationList *list, FILE *f) {
+        fprintf(f, "%s:\n", title);
+        for (size_t i = 0; i < list->n_items; i++) {
+                fputs("  ", f);
+                operation_print(&list->items[i], f);
+        }
+}
+
+void filesystem_plan_print(const FilesystemPlan *plan, FILE *f) {
+        print_list("outer", &plan->outer, f);
+        print_list("inner", &plan->inner, f);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Operations: the changes to the guest's file tree, as data. plan/ compiles the configuration to lists of them,
+ * engine/execute.c is the one interpreter. */
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "macros.h"
+
+typedef enum OperationKind {
+        OPERATION_DIRECTORY, /* make directory `where` with `mode` */
+        OPERATION_MOUNT,     /* new file system of type `what` with `options` on directory `where` */
+        OPERATION_BIND_HOST, /* host path `what` on `where`; directory or not is seen from the source */
+        OPERATION_BIND_SELF, /* guest path `what` on `where` */
+        OPERATION_SYSFS,     /* subtree `what` of a sysfs of this network namespace on `where` */
+        OPERATION_MASK,      /* nothing to be had at `where` */
+        OPERATION_REMOUNT,   /* set `attributes` on the mount at `where` */
+        OPERATION_NODE,      /* device, FIFO or socket node `where` by `mode` and `device` */
+        OPERATION_SYMLINK,   /* symlink `where` to `what` */
+        OPERATION_FILE,      /* file `where` with content `what` */
+        OPERATION_OVERLAY,   /* overlay of `sources` on `where` */
+} OperationKind;
+
+typedef enum OperationFlags {
+        OPERATION_OPTIONAL = 1 << 0,  /* a missing source or target is no error */
+        OPERATION_RECURSIVE = 1 << 1, /* with the mounts below the source */
+        OPERATION_EXISTING = 1 << 2,  /* the target is never made */
+        OPERATION_OWNED = 1 << 3,     /* belongs to the guest's root: gets the machine's UID and GID shift */
+} OperationFlags;
+
+/* All strings are borrowed: literals, the configuration's, or the plan's own. */
+typedef struct Operation {
+        OperationKind kind;
+        const char *where; /* absolute, below the guest's root */
+        const char *what;
+        const char *options;
+        uint64_t attributes, clear; /* MOUNT_ATTR_* to set and to clear */
+        mode_t mode;
+        dev_t device;
+        unsigned flags;
+} Operation;
+
+typedef struct OperationList {
+        Operation *items;
+        size_t n_items;
+} OperationList;
+
+/* Appends copies of n operations. -ENOMEM, with the list unchanged. */
+int operation_list_append(OperationList *list, const Operation *items, size_t n) _must_check_;
+
+/* One line per operation, in a form made for reading and for golden tests. */
+void operation_print(const Operation *o, FILE *f);

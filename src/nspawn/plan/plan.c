@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: calls the planners of each subject in turn. None of them looks at the machine it runs on;
+ * all they know of it are the facts. */
+
+#include "plan/plan.h"
+
+#include "log.h"
+#include "plan/seccomp-policy.h"
+
+static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
+        int r;
+
+        r = filesystem_plan(config, facts, &plan->filesystem);
+        if (r < 0)
+                return r;
+        r = security_plan(&config->security, config->network.private_network, false, &facts->security,
+                          &plan->security);
+        if (r < 0)
+                return r;
+        r = seccomp_for(&plan->security.seccomp, &plan->seccomp);
+        if (r < 0)
+                return r;
+        r = network_plan(&config->network, config->source.machine, &facts->network, &plan->network);
+        return r < 0 ? log_error_errno(r, "cannot plan the machine's network links: %m") : 0;
+}
+
+int machine_plan_make(const MachineConfig *config, const HostFacts *facts, MachinePlan *ret) {
+        _cleanup_machine_plan_ MachinePlan plan = {};
+        int r = make(config, facts, &plan);
+
+        if (r < 0)
+                return r;
+        *ret = plan;
+        plan = (MachinePlan){};
+        return 0;
+}
+
+void machine_plan_done(MachinePlan *plan) {
+        filesystem_plan_free(&plan->filesystem);
+        seccomp_program_done(&plan->seccomp);
+        network_plan_done(&plan->network);
+}
+
+void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FILE *f) {
+        fprintf(f, "machine: %s\ndirectory: %s\n", config->source.machine, config->source.directory);
+        filesystem_plan_print(&plan->filesystem, f);
+        fprintf(f, "capabilities: %#llx\nambient: %#llx\nsystem call filter: %zu instructions\n",
+                (unsigned long long) plan->security.capabilities, (unsigned long long) plan->security.ambient,
+                plan->seccomp.n_instructions);
+        fputs("network:\n", f);
+        network_plan_print(&plan->network, f);
+}
