@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in the outer and in the inner stage, each in its own mount namespace, over an
+ * attached guest root. Every operation resolves its target to an fd inside the root, prepares a detached mount
+ * or a node, and puts the one on the other: the tree may be hostile, and a symlink in it changes at most which
+ * of the guest's own places is mounted over. Host sources are configuration and resolve on the host. */
+
+#include "engine/execute.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "log.h"
+#include "mount-fd.h"
+#include "path-in-root.h"
+
+typedef int (*operation_function_t)(ExecuteContext *context, const Operation *o);
+
+static int do_directory(ExecuteContext *c, const Operation *o) {
+        _cleanup_close_ int parent = -EBADF;
+        const char *name;
+
+        parent = root_open_parent(c->root_fd, o->where, true, &name);
+        if (parent < 0)
+                return TAKE_FD(parent);
+        if (mkdirat(parent, name, o->mode) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return fchmodat(parent, name, o->mode, 0) < 0 ? -errno : 0;
+}
+
+/* Attaches a finished detached mount; takes and closes mount_fd. */
+static int attach(ExecuteContext *c, const Operation *o, int mount_fd, bool directory) {
+        _cleanup_close_ int mount = mount_fd, target = -EBADF;
+
+        target = (o->flags & OPERATION_EXISTING) ? root_open(c->root_fd, o->where, O_PATH)
+                                                 : root_mount_point(c->root_fd, o->where, directory);
+        if (target < 0)
+                return TAKE_FD(target);
+        return mount_attach(mount, target);
+}
+
+static int do_mount(ExecuteContext *c, const Operation *o) {
+        _cleanup_free_ char *shifted = NULL;
+        const char *options = o->options;
+        int fd;
+
+        if ((o->flags & OPERATION_OWNED) && c->uid_shift > 0) {
+                if (asprintf(&shifted, "%s,uid=%u,gid=%u", options ?: "", c->uid_shift, c->uid_shift) < 0)
+                        return -ENOMEM;
+                options = shifted;
+        }
+        fd = mount_new(o->what, NULL, options, o->attributes);
+        return fd < 0 ? fd : attach(c, o, fd, true);
+}
+
+/* A detached copy of a source that was resolved to an fd, with the wanted attributes. */
+static int clone_source(int source_fd, const Operation *o, bool *ret_directory) {
+        _cleanup_close_ int mount = -EBADF;
+        bool recursive = o->flags & OPERATION_RECURSIVE;
+        struct stat st;
+        int r;
+
+        if (fstat(source_fd, &st) < 0)
+                return -errno;
+        mount = mount_clone(source_fd, "", recursive);
+        if (mount < 0)
+                return TAKE_FD(mount);
+        if (o->attributes || o->clear) {
+                r = mount_set_attributes(mount, o->attributes, o->clear, recursive);
+                if (r < 0)
+                        return r;
+        }
+        *ret_directory = S_ISDIR(st.st_mode);
+        return TAKE_FD(mount);
+}
+
+static int do_bind(ExecuteContext *c, const Operation *o) {
+        _cleanup_close_ int source = -EBADF;
+        bool directory = false;
+        int mount;
+
+        if (o->kind == OPERATION_BIND_HOST) {
+                source = open(o->what, O_PATH | O_CLOEXEC);
+                if (source < 0)
+                        return -errno;
+        } else {
+                source = root_open(c->root_fd, o->what, O_PATH);
+                if (source < 0)
+                        return TAKE_FD(source);
+        }
+        mount = clone_source(source, o, &directory);
+        return mount < 0 ? mount : attach(c, o, mount, directory);
+}
+
+/* Parts can be cloned from an attached mount only (before Linux 6.15), so the new sysfs is laid over the host's
+ * /sys in this namespace, which goes away with the whole of the host's tree when the root is changed. */
+static int open_sysfs(ExecuteContext *c) {
+        _cleanup_close_ int mount = -EBADF, place = -EBADF;
+        int r;
+
+        if (c->sysfs_fd >= 0)
+                return 0;
+        mount = mount_new("sysfs", NULL, NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
+        if (mount < 0)
+                return TAKE_FD(mount);
+        place = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (place < 0)
+                return -errno;
+        r = mount_attach(mount, place);
+        if (r < 0)
+                return r;
+        c->sysfs_fd = TAKE_FD(mount);
+        return 0;
+}
+
+static int do_sysfs(ExecuteContext *c, const Operation *o) {
+        _cleanup_close_ int part = -EBADF;
+        bool directory = false;
+        int mount, r;
+
+        r = open_sysfs(c);
+        if (r < 0)
+                return r;
+        part = openat(c->sysfs_fd, o->what, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (part < 0)
+                return -errno;
+        mount = clone_source(part, o, &directory);
+        return mount < 0 ? mount : attach(c, o, mount, directory);
+}
+
+static int do_mask(ExecuteContext *c, const Operation *o) {
+        static const struct {
+                mode_t type;
+                const char *node;
+        } nodes[] = {
+                { S_IFREG, "reg" }, { S_IFDIR, "dir" }, { S_IFIFO, "fifo" },
+                { S_IFSOCK, "sock" }, { S_IFCHR, "chr" }, { S_IFBLK, "blk" },
+        };
+        _cleanup_close_ int target = -EBADF, nothing = -EBADF, mount = -EBADF, seen = -EBADF;
+        const char *node = "reg";
+        struct stat before, after;
+        char path[64];
+        int r;
+
+        target = root_open(c->root_fd, o->where, O_PATH);
+        if (target < 0)
+                return TAKE_FD(target);
+        if (fstat(target, &before) < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(nodes); i++)
+                if (nodes[i].type == (before.st_mode & S_IFMT))
+                        node = nodes[i].node;
+
+        (void) snprintf(path, sizeof(path), "/run/host/inaccessible/%s", node);
+        nothing = root_open(c->root_fd, path, O_PATH);
+        if (nothing < 0)
+                return TAKE_FD(nothing);
+        mount = mount_clone(nothing, "", false);
+        if (mount < 0)
+                return TAKE_FD(mount);
+        r = mount_attach(mount, target);
+        if (r < 0)
+                return r;
+
+        /* A mask that is not where the payload will look is worse than an error. */
+        seen = root_open(c->root_fd, o->where, O_PATH);
+        if (seen < 0 || fstat(seen, &after) < 0 || fstat(nothing, &before) < 0)
+                return errno_or_eio();
+        return after.st_dev == before.st_dev && after.st_ino == before.st_ino ? 0 : -ESTALE;
+}
+
+static int do_remount(ExecuteContext *c, const Operation *o) {
+        _cleanup_close_ int fd = root_open(c->root_fd, o->where, O_PATH);
+
+        return fd < 0 ? fd : mount_set_attributes(fd, o->attributes, o->clear, false);
+}
+
+/* Where making a device node is refused (a device program or a user namespace around us), the host's own is
+ * bound: it is the same device, though then also the same inode. */
+static int bind_host_device(ExecuteContext *c, const Operation *o) {
+        _cleanup_free_ char *path = strdup(o->where);
+        Operation bind = *o;
+        struct stat st;
+
+        if (!path)
+                return -ENOMEM;
+        if (stat(path, &st) < 0)
+                return -errno;
+        if ((st.st_mode & S_IFMT) != (o->mode & S_IFMT) || st.st_rdev != o->device)
+                return -EPERM;
+        bind.kind = OPERATION_BIND_HOST;
+        bind.what = path;
+        return do_bind(c, &bind);
+}
+
+static int do_node(ExecuteContext *c, const Operation *o) {
+        _cleanup_close_ int parent = -EBADF;
+        bool device = (S_ISCHR(o->mode) || S_ISBLK(o->mode)) && o->device != makedev(0, 0);
+        const char *name;
+
+        parent = root_open_parent(c->root_fd, o->where, true, &name);
+        if (parent < 0)
+                return TAKE_FD(parent);
+        if (mknodat(parent, name, o->mode, o->device) < 0) {
+                if (errno == EPERM && device)
+                        return bind_host_device(c, o);
+                /* The numbers 0:0 are the kernel's whiteout, free for all; other kinds never fail like this. */
+                return -errno;
+        }
+        if (fchmodat(parent, name, o->mode & 07777, 0) < 0)
+                return -errno;
+        if (c->uid_shift > 0 && fchownat(parent, name, c->uid_shift, c->uid_shift, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        return 0;
+}
+
+static int do_symlink(ExecuteContext *c, const Operation *o) {
+        return root_symlink(c->root_fd, o->what, o->where);
+}
+
+static int do_file(ExecuteContext *c, const Operation *o) {
+        _cleanup_close_ int parent = -EBADF;
+        const char *name;
+
+        parent = root_open_parent(c->root_fd, o->where, true, &name);
+        return parent < 0 ? parent : write_new_file_at(parent, name, o->what, strlen(o->what), o->mode);
+}
+
+static int do_overlay(ExecuteContext *c, const Operation *o) {
+        (void) c;
+        (void) o;
+        return -EOPNOTSUPP;
+}
+
+static const operation_function_t functions[] = {
+        [OPERATION_DIRECTORY] = do_directory, [OPERATION_MOUNT] = do_mount,     [OPERATION_BIND_HOST] = do_bind,
+        [OPERATION_BIND_SELF] = do_bind,      [OPERATION_SYSFS] = do_sysfs,     [OPERATION_MASK] = do_mask,
+        [OPERATION_REMOUNT] = do_remount,     [OPERATION_NODE] = do_node,       [OPERATION_SYMLINK] = do_symlink,
+        [OPERATION_FILE] = do_file,           [OPERATION_OVERLAY] = do_overlay,
+};
+
+int execute_operations(ExecuteContext *context, const OperationList *list) {
+        for (size_t i = 0; i < list->n_items; i++) {
+                const Operation *o = &list->items[i];
+                int r = functions[o->kind](context, o);
+
+                if (r == -ENOENT && (o->flags & OPERATION_OPTIONAL))
+                        continue;
+                if (r < 0 && (o->kind == OPERATION_BIND_HOST || o->kind == OPERATION_BIND_SELF))
+                        return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
+                if (r < 0)
+                        return log_error_errno(r, "cannot set up %s in the machine: %m", o->where);
+        }
+        return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The interpreter for operations (plan/operation.h). */
+
+#include "plan/operation.h"
+
+typedef struct ExecuteContext {
+        int root_fd;       /* the guest's root, attached in this mount namespace */
+        uid_t uid_shift;   /* owner of what belongs to the guest's root */
+        int sysfs_fd;      /* kept by OPERATION_SYSFS between its rows; -EBADF at start; the caller closes it */
+} ExecuteContext;
+
+/* Carries out all operations in order and stops at the first that fails, which is logged with its place. The
+ * list borrows nothing beyond the call. */
+int execute_operations(ExecuteContext *context, const OperationList *list) _must_check_;

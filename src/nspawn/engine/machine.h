@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the stages know: the const configuration, facts and plan they were forked with, and what they learn. */
+
+#include <sys/types.h>
+#include <systemd/sd-id128.h>
+
+#include "config/config.h"
+#include "plan/plan.h"
+
+typedef struct StageContext {
+        const MachineConfig *config;
+        const HostFacts *facts;
+        const MachinePlan *plan;
+        int socket_fd;     /* to the supervisor, see engine/handshake.h */
+        int tree_fd;       /* a detached mount of the directory tree */
+        const char *runtime_directory; /* of this machine on the host, absolute */
+        const char *stage; /* what this process runs now */
+        bool console_is_pty; /* false: the payload gets the caller's stdio */
+        unsigned n_listen_fds; /* of socket activation, from fd 3 on; they go to the payload */
+
+        /* Learned by the outer stage. */
+        int root_fd;     /* the guest's root, attached in this mount namespace */
+        sd_id128_t uuid; /* the machine's */
+        const char *init; /* START_BOOT: path of the init found, one of our own literals */
+        int payload_cgroup_fd;
+
+        /* Learned by the inner stage. */
+        int tty_fd; /* the slave of the console pty, or -EBADF in pipe mode */
+        char **argv;
+        char **environment;
+        char *user_name, *home, *shell; /* shell may be NULL: the usual ones are tried */
+        uid_t uid;
+        gid_t gid;
+        gid_t *groups;
+        size_t n_groups;
+} StageContext;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A stage is a child process that runs a table of steps. */
+
+#include "engine/machine.h"
+
+typedef struct Step {
+        const char *name;
+        int (*run)(StageContext *context); /* 0 or a negative errno, logged by the step */
+} Step;
+
+/* Routes this process's log lines to the supervisor and runs the steps in order. If one fails, the supervisor
+ * gets MESSAGE_ABORT with "stage/step" and the negative errno is returned. $NSPAWN_FAIL=stage/step makes that
+ * step fail instead of running, for tests of every way back. */
+int stage_run(StageContext *context, const char *stage, const Step *steps, size_t n_steps) _must_check_;

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in a child of the supervisor that has a mount namespace of its own and shares all
+ * others with the host. It assembles the guest's root there, so that nothing of it is ever visible on the host
+ * and all of it goes away with the processes. Meanwhile the supervisor talks to the manager about the machine's
+ * cgroup; the two meet in the last step, where the inner stage is born into that cgroup as the supervisor's own
+ * child (CLONE_PARENT), and this process ends.
+ *
+ * The order of the steps matters: propagation is cut before the first mount; the tree is checked before anything
+ * is laid over it; the files that are written into the tree itself (resolv.conf, localtime) come after the API
+ * file systems, so that a tree where these paths lead below /run or /dev cannot redirect them. */
+
+#include "guest/outer.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "engine/execute.h"
+#include "engine/handshake.h"
+#include "engine/stage.h"
+#include "fd.h"
+#include "guest/host-files.h"
+#include "guest/identity.h"
+#include "guest/inner.h"
+#include "guest/integration.h"
+#include "guest/privileges.h"
+#include "guest/tree.h"
+#include "log.h"
+#include "mount-fd.h"
+#include "path-in-root.h"
+#include "process.h"
+
+/* Slave, not private: what the host mounts later below a recursive bind still arrives. */
+static int step_propagation(StageContext *context) {
+        int r = mount_set_propagation(AT_FDCWD, "/", MS_SLAVE, true);
+
+        (void) context;
+        return r < 0 ? log_error_errno(r, "cannot make the mounts private to the machine: %m") : 0;
+}
+
+/* The root is attached over the machine's runtime directory: any place in this namespace would do, and this one
+ * is certain to exist and of no use to the guest. */
+static int step_root(StageContext *context) {
+        _cleanup_close_ int place = -EBADF;
+        int r;
+
+        r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
+        if (r >= 0 && context->config->source.read_only)
+                r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, false);
+        if (r < 0)
+                return log_error_errno(r, "%s: cannot prepare the root: %m", context->config->source.directory);
+
+        place = open(context->runtime_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (place < 0)
+                return log_error_errno(-errno, "%s: %m", context->runtime_directory);
+        r = mount_attach(context->tree_fd, place);
+        if (r < 0)
+                return log_error_errno(r, "%s: cannot attach the root: %m", context->config->source.directory);
+
+        context->root_fd = open(context->runtime_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return context->root_fd < 0 ? log_error_errno(-errno, "%s: %m", context->runtime_directory) : 0;
+}
+
+static int step_filesystem(StageContext *context) {
+        ExecuteContext execute = {
+                .root_fd = context->root_fd,
+                .sysfs_fd = -EBADF,
+        };
+
+        return execute_operations(&execute, &context->plan->filesystem.outer);
+}
+
+/* While the host's procfs and privileges are at hand; PID 1 inherits them. */
+static int step_limits(StageContext *context) {
+        return privileges_set_limits(&context->plan->security);
+}
+
+/* The working directory is what carries the root into the next mount namespace: the kernel moves it to the copy
+ * of the mount it is on. */
+static int step_birth(StageContext *context) {
+        uint64_t flags = CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+        _cleanup_close_ int pidfd = -EBADF;
+        Message leader = { .type = MESSAGE_LEADER, .uuid = context->uuid };
+        pid_t pid;
+        int r;
+
+        r = handshake_expect(context->socket_fd, MESSAGE_CGROUP, NULL, &context->payload_cgroup_fd);
+        if (r < 0)
+                return log_error_errno(r, "the supervisor did not name a cgroup: %m");
+        if (fchdir(context->root_fd) < 0)
+                return log_error_errno(-errno, "cannot enter the machine's root: %m");
+        if (context->config->network.private_network)
+                flags |= CLONE_NEWNET;
+
+        pid = process_clone(flags, context->payload_cgroup_fd, &pidfd);
+        if (pid < 0)
+                return log_error_errno(pid, "cannot create the machine's namespaces: %m");
+        if (pid == 0)
+                _exit(inner_stage(context));
+
+        r = handshake_send(context->socket_fd, &leader, pidfd);
+        return r < 0 ? log_error_errno(r, "lost the supervisor: %m") : 0;
+}
+
+static const Step steps[] = {
+        { "propagation", step_propagation },
+        { "root", step_root },
+        { "check-tree", tree_check },
+        { "identity", identity_read },
+        { "filesystem", step_filesystem },
+        { "host-files", host_files_write },
+        { "resolv-conf", integration_resolv_conf },
+        { "timezone", integration_timezone },
+        { "limits", step_limits },
+        { "birth", step_birth },
+};
+
+int outer_stage(StageContext *context) {
+        return stage_run(context, "outer", steps, ELEMENTSOF(steps)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

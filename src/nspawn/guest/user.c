@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in the inner stage, in the new root. Who a user is, is the guest's own affair (NSS
+ * modules, another libc, LDAP), so its own getent(1) is asked, in a child that runs with what the stage still
+ * has: it is the guest's code, run inside the guest. What it prints is bounded and parsed with suspicion. Root
+ * needs no question, which is the common and the fast case. */
+
+#include "guest/user.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "log.h"
+
+#define ANSWER_MAX (64u * 1024u)
+#define GROUPS_MAX 65536u
+
+static _noreturn_ void run_getent(const char *database, const char *key, int out) {
+        static char *const environment[] = { (char *) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+        char *const argv[] = { (char *) "getent", (char *) "--", (char *) database, (char *) key, NULL };
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null >= 0)
+                (void) dup2(null, STDIN_FILENO), (void) dup2(null, STDERR_FILENO);
+        (void) dup2(out, STDOUT_FILENO);
+        (void) close_range(3, ~0U, 0);
+        (void) execve("/usr/bin/getent", argv, environment);
+        (void) execve("/bin/getent", argv, environment);
+        _exit(EXIT_FAILURE);
+}
+
+/* The first line that getent prints, or -ESRCH if it knows no such key. */
+static int getent(const char *database, const char *key, char **ret) {
+        _cleanup_close_ int in = -EBADF, out = -EBADF;
+        _cleanup_free_ char *answer = NULL;
+        int pair[2], status, r;
+        pid_t pid;
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return -errno;
+        in = pair[0];
+        out = pair[1];
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                run_getent(database, key, out);
+        out = safe_close(out);
+        r = read_fd(in, ANSWER_MAX, &answer, NULL);
+        in = safe_close(in);
+        if (r < 0)
+                (void) kill(pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        if (r < 0)
+                return r;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || isempty(answer))
+                return -ESRCH;
+        answer[strcspn(answer, "\n")] = 0;
+        *ret = TAKE_PTR(answer);
+        return 0;
+}
+
+static int parse_id(const char *text, uid_t *ret) {
+        unsigned long value;
+        char *end;
+
+        if (isempty(text) || strspn(text, "0123456789") != strlen(text))
+                return -EINVAL;
+        errno = 0;
+        value = strtoul(text, &end, 10);
+        if (errno > 0 || value >= (uid_t) -1)
+                return -ERANGE;
+        *ret = (uid_t) value;
+        return 0;
+}
+
+/* name:password:uid:gid:gecos:home:shell */
+static int parse_passwd(StageContext *context, char *line) {
+        char *field[7] = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(field); i++) {
+                field[i] = strsep(&line, ":");
+                if (!field[i])
+                        return -EBADMSG;
+        }
+        if (parse_id(field[2], &context->uid) < 0 || parse_id(field[3], &context->gid) < 0)
+                return -EBADMSG;
+        context->user_name = strdup(field[0]);
+        context->home = strdup(*field[5] == '/' ? field[5] : "/");
+        context->shell = strdup(*field[6] == '/' ? field[6] : "/bin/sh");
+        return context->user_name && context->home && context->shell ? 0 : -ENOMEM;
+}
+
+/* "name gid gid …" */
+static int read_groups(StageContext *context) {
+        _cleanup_free_ char *answer = NULL;
+        char *rest;
+        int r;
+
+        r = getent("initgroups", context->user_name, &answer);
+        if (r < 0)
+                return r == -ESRCH ? 0 : r;
+        rest = answer;
+        (void) strsep(&rest, " \t");
+        for (const char *word; rest && (word = strsep(&rest, " \t"));) {
+                gid_t *bigger, gid;
+
+                if (isempty(word))
+                        continue;
+                if (parse_id(word, &gid) < 0 || context->n_groups >= GROUPS_MAX)
+                        return -EBADMSG;
+                bigger = reallocarray(context->groups, context->n_groups + 1, sizeof(gid_t));
+                if (!bigger)
+                        return -ENOMEM;
+                context->groups = bigger;
+                context->groups[context->n_groups++] = gid;
+        }
+        return 0;
+}
+
+static int use_root(StageContext *context) {
+        context->user_name = strdup("root");
+        context->home = strdup("/root");
+        return context->user_name && context->home ? 0 : log_oom();
+}
+
+int user_resolve(StageContext *context) {
+        const char *user = context->config->payload.user;
+        _cleanup_free_ char *line = NULL;
+        uid_t number;
+        int r;
+
+        if (!user || streq(user, "root") || streq(user, "0"))
+                return use_root(context);
+
+        r = getent("passwd", user, &line);
+        if (r == -ESRCH && parse_id(user, &number) >= 0) {
+                /* A number needs no name. */
+                context->uid = context->gid = number;
+                context->user_name = strdup(user);
+                context->home = strdup("/");
+                return context->user_name && context->home ? 0 : log_oom();
+        }
+        if (r == -ESRCH)
+                return log_error_errno(r, "--uid=%s: the machine knows no such user", user);
+        if (r >= 0)
+                r = parse_passwd(context, line);
+        if (r >= 0)
+                r = read_groups(context);
+        return r < 0 ? log_error_errno(r, "--uid=%s: cannot make sense of what the machine's getent says: %m", user)
+                     : 0;
+}

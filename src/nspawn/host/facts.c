@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs once, in the supervisor, before planning. Every probe is a look, never a change. */
+
+#include "host/facts.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "engine/security-facts.h"
+#include "fd.h"
+#include "log.h"
+#include "os-release.h"
+#include "strv.h"
+
+static bool can_open(const char *device) {
+        _cleanup_close_ int fd = open(device, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        return fd >= 0;
+}
+
+/* ID=debian becomes container_host_id=debian. */
+static int add_release_field(const char *key, const char *value, void *userdata) {
+        static const char *const wanted[] = {
+                "ID", "BUILD_ID", "IMAGE_ID", "IMAGE_VERSION", "VARIANT_ID", "VERSION_ID",
+        };
+        char ***list = userdata;
+        char lower[32];
+
+        for (size_t i = 0; i < ELEMENTSOF(wanted); i++) {
+                if (!streq(key, wanted[i]))
+                        continue;
+                for (size_t k = 0; k <= strlen(key); k++)
+                        lower[k] = (char) tolower(key[k]);
+                return strv_append_printf(list, "container_host_%s=%s", lower, value);
+        }
+        return 0;
+}
+
+static int read_host_release(char ***ret) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = read_file_at(AT_FDCWD, "/etc/os-release", OS_RELEASE_MAX, &text, NULL);
+        if (r < 0)
+                r = read_file_at(AT_FDCWD, "/usr/lib/os-release", OS_RELEASE_MAX, &text, NULL);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return os_release_parse(text, add_release_field, ret);
+}
+
+int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
+        _cleanup_host_facts_ HostFacts facts = {};
+        int r;
+
+        facts.systemd_running = sd_booted() > 0;
+        facts.have_fuse = can_open("/dev/fuse");
+        facts.have_tun = can_open("/dev/net/tun");
+        security_facts_read(&facts.security);
+        facts.security.seccomp_disabled = !config->env.seccomp;
+        if (config->network.private_network) {
+                if (sd_id128_get_machine(&facts.network.machine_id) < 0)
+                        facts.network.machine_id = SD_ID128_NULL;
+                facts.network.naming_scheme = network_naming_scheme(getenv("NET_NAMING_SCHEME"));
+        }
+        r = read_host_release(&facts.container_host);
+        if (r < 0)
+                return log_error_errno(r, "cannot read the host's os-release: %m");
+
+        *ret = facts;
+        facts = (HostFacts){};
+        return 0;
+}
+
+void host_facts_done(HostFacts *facts) {
+        strv_free(TAKE_PTR(facts->container_host));
+}

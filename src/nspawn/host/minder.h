@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The minder: the process whose death takes the guest along. */
+
+#include <sys/types.h>
+
+#include "macros.h"
+
+typedef struct Minder {
+        pid_t pid;
+        int pidfd;
+} Minder;
+
+#define MINDER_NONE ((Minder){ .pidfd = -EBADF })
+
+/* Forks it, and makes every later child of this process, the guest included, live below its PID namespace.
+ * orphaned() runs in the minder once the supervisor has died without minder_end(): to remove what it left. It
+ * must be called before descriptors are opened that have to close with the supervisor, bus connections above
+ * all. Logs. */
+int minder_start(int cgroup_fd, void (*orphaned)(void *userdata), void *userdata, Minder *ret) _must_check_;
+
+/* Kills and reaps it, and with it whatever still lives below it. */
+void minder_end(Minder *minder);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: run by the supervisor or by the minder, in the host's namespaces. First the processes,
+ * then what they used, last the runtime directory that tells of it all: interrupted at any point, the next
+ * call finds the rest. The paths below /run/systemd/nspawn are systemd-nspawn's, kept so that machined and
+ * systemd-ssh-proxy find them, and the name in them may therefore be in use by a systemd-nspawn that takes no
+ * name lock of ours: they are removed only if our runtime directory says that we made them, or on demand. */
+
+#include "host/residue.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "host/machine-cgroup.h"
+#include "host/machine-lock.h"
+#include "host/runtime-directory.h"
+#include "log.h"
+
+/* Directories of a machine outside the runtime directory. What is mounted on them is unmounted first. */
+static const struct {
+        const char *holder, *below; /* holder/NAME/below is the mount point, holder/NAME is removed */
+} directories[] = {
+        { "/run/systemd/nspawn/propagate", "" },
+        { "/run/systemd/nspawn/unix-export", "" },   /* up to 260 */
+        { "/run/systemd/nspawn", "/unix-export" },
+};
+
+static int unmount_all(const char *path) {
+        while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) >= 0)
+                ;
+        return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+}
+
+static int remove_directory(const char *holder, const char *machine, const char *below) {
+        _cleanup_close_ int fd = open(holder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (fd < 0 || faccessat(fd, machine, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (asprintf(&path, "%s/%s%s", holder, machine, below) < 0)
+                return -ENOMEM;
+        r = unmount_all(path);
+        return r < 0 ? r : remove_tree_at(fd, machine);
+}
+
+static int remove_directories(const char *machine) {
+        int result = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                int r = remove_directory(directories[i].holder, machine, directories[i].below);
+
+                if (r < 0)
+                        (void) log_warning_errno(r, "cannot remove %s/%s: %m", directories[i].holder,
+                                                 machine);
+                if (result == 0)
+                        result = MIN(r, 0);
+        }
+        return result;
+}
+
+static int remove_recorded(const char *machine, int runtime_fd) {
+        _cleanup_free_ char *cgroup = NULL, *tree = NULL;
+        int r = 0;
+
+        if (runtime_record_read(runtime_fd, RUNTIME_RECORD_CGROUP, &cgroup) >= 0)
+                r = machine_cgroup_remove(cgroup);
+        if (r < 0)
+                (void) log_warning_errno(r, "cannot remove the cgroup %s, left by %s: %m", cgroup,
+                                         machine);
+        if (runtime_record_read(runtime_fd, RUNTIME_RECORD_TREE, &tree) >= 0)
+                machine_lock_remove_stale(tree);
+        return r;
+}
+
+static bool known_to_machined(const char *machine) {
+        _cleanup_free_ char *path = NULL;
+
+        return asprintf(&path, "/run/systemd/machines/%s", machine) < 0 || access(path, F_OK) >= 0;
+}
+
+int residue_remove(const char *machine, ResidueScope scope) {
+        _cleanup_close_ int runtime_fd = -EBADF;
+        int r = 0, k;
+
+        if (isempty(machine) || machine[0] == '.' || strchr(machine, '/'))
+                return -EINVAL;
+        runtime_fd = runtime_directory_open(machine);
+        if (runtime_fd >= 0) {
+                r = remove_recorded(machine, runtime_fd);
+                if (r < 0)
+                        return r; /* its processes live on, so its directories must, and the record too */
+        }
+        if (runtime_fd >= 0 || (scope == RESIDUE_ALL && !known_to_machined(machine)))
+                r = remove_directories(machine);
+        if (runtime_fd < 0)
+                return r;
+        k = runtime_directory_remove(machine);
+        if (k < 0)
+                (void) log_warning_errno(k, "cannot remove %s/%s: %m", RUNTIME_ROOT, machine);
+        return r < 0 ? r : k;
+}

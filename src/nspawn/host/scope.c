@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in the supervisor, while the machine is being set up. The conversation with the
+ * manager:
+ *
+ *   AddMatch JobRemoved ─┐ one flight, sent as soon as the connection has its name, which is what the scope's
+ *   StartTransientUnit  ─┘ Controller property holds
+ *   ← job path
+ *   ← JobRemoved(job, "done"): the processes have been moved, started() is called
+ *
+ * The manager sends RequestStop to the Controller alone, so no match is needed, but every user of the bus can
+ * send a signal to us: it counts only if it comes from the owner of the manager's name.
+ *
+ * The side road: the unit exists. Either a supervisor has just ended and its scope is going, or one was killed
+ * and left it, or a machine of that name is running. The scope's own description and an empty Controller tell
+ * the first two, which are stopped and tried again, from the third, which is an error. The name alone proves
+ * nothing: a machine may be called "init" or "session-1".
+ *
+ * Older managers lack some of the properties. They say so by name and change nothing, so we try again without. */
+
+#include "host/scope.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "host/unit-property.h"
+#include "log.h"
+#include "process.h"
+#include "strv.h"
+
+#define MANAGER "org.freedesktop.systemd1"
+#define MANAGER_PATH "/org/freedesktop/systemd1"
+#define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
+#define SCOPE_INTERFACE "org.freedesktop.systemd1.Scope"
+
+#define START_TIMEOUT_USEC (60 * 1000000ULL)
+#define RETRY_USEC (20 * 1000ULL)
+#define RETRIES_MAX 250U
+/* Given to our own supervisor before the manager kills. */
+#define STOP_MARGIN_USEC (15 * 1000000ULL)
+
+/* What newer managers know. */
+enum { WITH_PIDFDS = 1 << 0, WITH_COREDUMP_RECEIVE = 1 << 1 };
+
+struct Scope {
+        ManagerBus *bus;
+        const ScopeRequest *request; /* until started() */
+        ScopeEvents events;
+        char unit[SCOPE_NAME_MAX];
+        char *path;                 /* of the unit's object */
+        char *manager;              /* unique bus name of the manager */
+        char *job;                  /* path of the job we wait for, or NULL */
+        bool clearing;              /* that job removes a stale scope */
+        bool up;
+        unsigned with;
+        unsigned retries;
+        sd_bus_message *start_call; /* built, waiting for the connection */
+        sd_bus_slot *call, *job_match, *filter, *owner_call;
+        sd_event_source *deadline, *retry;
+};
+
+static int send_start(Scope *s);
+
+static void finish(Scope *s, int error, const char *why) {
+        s->request = NULL;
+        s->up = error == 0;
+        s->deadline = sd_event_source_unref(s->deadline);
+        s->retry = sd_event_source_unref(s->retry);
+        s->call = sd_bus_slot_unref(s->call);
+        s->job_match = sd_bus_slot_unref(s->job_match);
+        s->events.started(error, why, s->events.userdata);
+}
+
+/* Ends the start with an error. The words are the manager's or ours; the logger escapes them. */
+static void _printf_(3, 4) fail(Scope *s, int error, const char *format, ...) {
+        char what[512], why[800];
+        va_list ap;
+
+        if (!s->request)
+                return;
+        va_start(ap, format);
+        (void) vsnprintf(what, sizeof(what), format, ap);
+        va_end(ap);
+        (void) snprintf(why, sizeof(why), "cannot start %s: %s", s->unit, what);
+        finish(s, error < 0 ? error : -EIO, why);
+}
+
+static int call_manager(Scope *s, sd_bus_message_handler_t handler, const char *member, const char *types, ...) {
+        va_list ap;
+        int r;
+
+        s->call = sd_bus_slot_unref(s->call);
+        va_start(ap, types);
+        r = sd_bus_call_method_asyncv(manager_bus_get(s->bus), &s->call, MANAGER, MANAGER_PATH,
+                                      MANAGER_INTERFACE, member, handler, s, types, ap);
+        va_end(ap);
+        if (r < 0)
+                fail(s, r, "cannot call the manager's %s(): %s", member, strerror(-r));
+        return r;
+}
+
+/* ── The request ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+int scope_unit_name(const char *machine, char *out) {
+        static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.";
+        size_t n = 0;
+
+        for (const char *c = machine; *c; c++) {
+                if (n + 4 + sizeof(".scope") > SCOPE_NAME_MAX)
+                        return -ENAMETOOLONG;
+                if (strchr(plain, *c))
+                        out[n++] = *c;
+                else
+                        n += (size_t) sprintf(out + n, "\\x%02x", (unsigned char) *c);
+        }
+        if (n == 0)
+                return -EINVAL;
+        memcpy(out + n, ".scope", sizeof(".scope"));
+        return 0;
+}
+
+/* "Container NAME", unless the user wants another one. */
+static int description(const ScopeRequest *request, char *out, size_t size) {
+        const char *own = unit_property_last(request->properties, "Description");
+
+        return snprintf(out, size, own ? "%s%s" : "%s%s", own ? "" : "Container ", own ?: request->machine);
+}
+
+static int append_processes(Scope *s, sd_bus_message *m) {
+        bool pidfds = s->with & WITH_PIDFDS;
+        int r;
+
+        if ((r = sd_bus_message_open_container(m, 'r', "sv")) < 0 ||
+            (r = sd_bus_message_append(m, "s", pidfds ? "PIDFDs" : "PIDs")) < 0 ||
+            (r = sd_bus_message_open_container(m, 'v', pidfds ? "ah" : "au")) < 0 ||
+            (r = sd_bus_message_open_container(m, 'a', pidfds ? "h" : "u")) < 0)
+                return r;
+        for (size_t i = 0; i < s->request->n_pidfds; i++) {
+                int fd = s->request->pidfds[i];
+                /* The number is safe: the processes are our children and we have not reaped them. */
+                pid_t pid = pidfds ? 0 : process_pid(fd);
+
+                if (pid < 0)
+                        return pid;
+                r = pidfds ? sd_bus_message_append(m, "h", fd) : sd_bus_message_append(m, "u", (uint32_t) pid);
+                if (r < 0)
+                        return r;
+        }
+        for (int i = 0; i < 3; i++)
+                if ((r = sd_bus_message_close_container(m)) < 0)
+                        return r;
+        return 0;
+}
+
+static int append_fixed(Scope *s, sd_bus_message *m) {
+        const ScopeRequest *q = s->request;
+        char text[256];
+        int r;
+
+        (void) description(q, text, sizeof(text));
+        /* mixed: the manager asks the supervisor by RequestStop and sends no signal of its own until the time is
+         * over. AddRef would only keep the unit's name taken after the last process has gone. */
+        r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", text, "Delegate", "b", true,
+                                  "CollectMode", "s", "inactive-or-failed", "Slice", "s",
+                                  q->slice ?: "machine.slice", "KillMode", "s", "mixed");
+        if (r >= 0 && q->kill_signal > 0)
+                r = sd_bus_message_append(m, "(sv)", "KillSignal", "i", (int32_t) q->kill_signal);
+        if (r >= 0 && q->stop_timeout_usec > 0)
+                r = sd_bus_message_append(m, "(sv)", "TimeoutStopUSec", "t",
+                                          q->stop_timeout_usec >= UINT64_MAX - STOP_MARGIN_USEC ?
+                                                  UINT64_MAX :
+                                                  q->stop_timeout_usec + STOP_MARGIN_USEC);
+        if (r >= 0 && q->coredump_receive && (s->with & WITH_COREDUMP_RECEIVE))
+                r = sd_bus_message_append(m, "(sv)", "CoredumpReceive", "b", true);
+        return r;
+}
+
+static int append_devices(sd_bus_message *m, const ScopeRequest *q) {
+        static const char *const usual[] = {
+                "DevicePolicy=closed",
+                "DeviceAllow=/dev/net/tun rwm",
+                "DeviceAllow=char-pts rw",
+                "DeviceAllow=/dev/fuse rwm",
+        };
+        int r;
+
+        /* Every such program that the manager attaches costs it about a millisecond. */
+        if (!unit_property_given(q->properties, "DevicePolicy") &&
+            !unit_property_given(q->properties, "DeviceAllow"))
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(usual); i++)
+                if ((r = unit_property_append(m, usual[i])) < 0)
+                        return r;
+        STRV_FOREACH(d, q->devices) {
+                _cleanup_free_ char *assignment = NULL;
+
+                if (asprintf(&assignment, "DeviceAllow=%s", *d) < 0)
+                        return -ENOMEM;
+                if ((r = unit_property_append(m, assignment)) < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Everything up to the Controller, which is known later: send_start() adds it and closes the array. */
+static int build_start(Scope *s) {
+        const ScopeRequest *q = s->request;
+        sd_bus_message *m = NULL;
+        int r;
+
+        s->start_call = sd_bus_message_unref(s->start_call);
+        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
+                                           "StartTransientUnit");
+        if (r < 0)
+                return r;
+        s->start_call = m;
+        if ((r = sd_bus_message_append(m, "ss", s->unit, "fail")) < 0 ||
+            (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0 || (r = append_processes(s, m)) < 0 ||
+            (r = append_fixed(s, m)) < 0 || (r = append_devices(m, q)) < 0)
+                return r;
+        STRV_FOREACH(p, q->properties)
+                if ((r = unit_property_append(m, *p)) < 0)
+                        return r;
+        return 0;
+}
+
+/* ── A unit that exists already ──────────────────────────────────────────────────────────────────────────── */
+
+static int on_retry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        Scope *s = userdata;
+
+        s->retry = sd_event_source_unref(s->retry);
+        (void) send_start(s);
+        return 0;
+}
+
+static void retry_soon(Scope *s) {
+        int r;
+
+        if (s->retries++ >= RETRIES_MAX) {
+                fail(s, -EBUSY, "the scope of an earlier machine of this name does not go away");
+                return;
+        }
+        s->retry = sd_event_source_unref(s->retry);
+        r = sd_event_add_time_relative(manager_bus_event(s->bus), &s->retry, CLOCK_MONOTONIC,
+                                       s->retries > 1 ? RETRY_USEC : 0, 1000, on_retry, s);
+        if (r < 0)
+                fail(s, r, "%s", strerror(-r));
+}
+
+static int on_stop_reply(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const char *job;
+
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "o", &job) < 0) {
+                log_debug("could not stop the stale %s: %s", s->unit, bus_reply_error(m));
+                retry_soon(s);
+                return 0;
+        }
+        free(s->job);
+        s->job = strdup(job);
+        if (!s->job)
+                fail(s, -ENOMEM, "out of memory");
+        return 0;
+}
+
+static int on_controller(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const char *controller = "";
+
+        if (sd_bus_message_is_method_error(m, NULL)) {
+                retry_soon(s); /* it has gone in the meantime */
+                return 0;
+        }
+        if (sd_bus_message_read(m, "v", "s", &controller) >= 0 && isempty(controller)) {
+                s->clearing = true;
+                (void) call_manager(s, on_stop_reply, "StopUnit", "ss", s->unit, "replace");
+                return 0;
+        }
+        fail(s, -EEXIST,
+             "a machine of this name is running; stop it with \"machinectl terminate %s\" or pick another name "
+             "with -M",
+             s->request->machine);
+        return 0;
+}
+
+static int ask_controller(Scope *s) {
+        int r;
+
+        s->call = sd_bus_slot_unref(s->call);
+        r = sd_bus_call_method_async(manager_bus_get(s->bus), &s->call, MANAGER, s->path,
+                                     "org.freedesktop.DBus.Properties", "Get", on_controller, s, "ss",
+                                     SCOPE_INTERFACE, "Controller");
+        if (r < 0)
+                fail(s, r, "%s", strerror(-r));
+        return 0;
+}
+
+static int on_examined(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const char *found, *active, *sub;
+        char wanted[256];
+
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_enter_container(m, 'a', NULL) < 0 ||
+            sd_bus_message_enter_container(m, 'r', NULL) <= 0 ||
+            sd_bus_message_read(m, "sssss", NULL, &found, NULL, &active, &sub) < 0) {
+                fail(s, -EEXIST, "a unit of this name exists: %s", bus_reply_error(m));
+                return 0;
+        }
+        log_debug("%s exists: %s, %s (%s)", s->unit, found, active, sub);
+
+        (void) description(s->request, wanted, sizeof(wanted));
+        if (streq(active, "inactive"))
+                retry_soon(s);
+        else if (!streq(found, wanted))
+                fail(s, -EEXIST, "a unit of this name exists and is not a machine's (%s); pick another name with -M",
+                     found);
+        else if (streq(active, "failed")) {
+                (void) sd_bus_call_method_async(manager_bus_get(s->bus), NULL, MANAGER, MANAGER_PATH,
+                                                MANAGER_INTERFACE, "ResetFailedUnit", NULL, NULL, "s", s->unit);
+                retry_soon(s);
+        } else
+                return ask_controller(s);
+        return 0;
+}
+
+static void examine(Scope *s) {
+        (void) call_manager(s, on_examined, "ListUnitsByNames", "as", 1, s->unit);
+}
+
+/* ── The start itself ────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Leaves out a property that this manager does not have. */
+static bool without_unknown_property(Scope *s, const sd_bus_error *e) {
+        static const struct {
+                unsigned bit;
+                const char *name;
+        } optional[] = {
+                { WITH_PIDFDS, "PIDFDs" },
+                { WITH_COREDUMP_RECEIVE, "CoredumpReceive" },
+        };
+
+        if (!sd_bus_error_has_name(e, SD_BUS_ERROR_PROPERTY_READ_ONLY) || !e->message)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(optional); i++)
+                if ((s->with & optional[i].bit) && strstr(e->message, optional[i].name)) {
+                        s->with &= ~optional[i].bit;
+                        log_debug("the service manager has no %s= on scopes", optional[i].name);
+                        return true;
+                }
+        return false;
+}
+
+static int on_start_reply(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+        const char *job, *sender = sd_bus_message_get_sender(m);
+
+        if (error && without_unknown_property(s, error))
+                (void) send_start(s);
+        else if (sd_bus_error_has_name(error, MANAGER ".UnitExists") ||
+                 sd_bus_error_has_name(error, MANAGER ".TransactionIsDestructive"))
+                examine(s);
+        else if (error)
+                fail(s, -sd_bus_error_get_errno(error), "%s", bus_reply_error(m));
+        else if (sd_bus_message_read(m, "o", &job) < 0)
+                fail(s, -EBADMSG, "the manager's reply makes no sense");
+        else {
+                free(s->job);
+                s->job = strdup(job);
+                free(s->manager);
+                s->manager = sender ? strdup(sender) : NULL;
+                if (!s->job || !s->manager)
+                        fail(s, -ENOMEM, "out of memory");
+        }
+        return 0;
+}
+
+static int send_start(Scope *s) {
+        const char *own;
+        int r = s->start_call ? 0 : build_start(s);
+
+        s->clearing = false;
+        s->call = sd_bus_slot_unref(s->call);
+        if (r >= 0 && (r = sd_bus_get_unique_name(manager_bus_get(s->bus), &own)) >= 0 &&
+            (r = sd_bus_message_append(s->start_call, "(sv)", "Controller", "s", own)) >= 0 &&
+            (r = sd_bus_message_close_container(s->start_call)) >= 0 &&
+            (r = sd_bus_message_append(s->start_call, "a(sa(sv))", 0)) >= 0)
+                r = sd_bus_call_async(manager_bus_get(s->bus), &s->call, s->start_call, on_start_reply, s, 0);
+        s->start_call = sd_bus_message_unref(s->start_call);
+        if (r < 0)
+                fail(s, r, "%s", strerror(-r));
+        return r;
+}
+
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const char *job, *result;
+
+        /* The manager answers before it removes the job, so the job is known here if it is ours. */
+        if (sd_bus_message_read(m, "uoss", NULL, &job, NULL, &result) < 0 || !streq_ptr(job, s->job) ||
+            (s->manager && !streq_ptr(sd_bus_message_get_sender(m), s->manager)))
+                return 0;
+        free(TAKE_PTR(s->job));
+        if (s->clearing)
+                retry_soon(s);
+        else if (streq(result, "done"))
+                finish(s, 0, NULL);
+        else
+                fail(s, -EIO, "the job ended with result \"%s\"", result);
+        return 0;
+}
+
+/* ── Requests to stop ────────────────────────────────────────────────────────────────────────────────────── */
+
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const char *owner, *claimed = s->manager;
+        char *copy;
+
+        s->owner_call = sd_bus_slot_unref(s->owner_call);
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "s", &owner) < 0)
+                return 0;
+        if (streq_ptr(owner, claimed)) {
+                s->events.stop_requested(s->events.userdata);
+                return 0;
+        }
+        log_debug("ignored a request to stop from %s, which is not the service manager", claimed);
+        copy = strdup(owner);
+        free(s->manager);
+        s->manager = copy;
+        return 0;
+}
+
+/* The manager gets another unique name when it executes itself anew: whoever is not known is looked up. */
+static void verify_sender(Scope *s, const char *sender) {
+        if (s->owner_call || !sender)
+                return;
+        free(s->manager);
+        s->manager = strdup(sender);
+        (void) sd_bus_call_method_async(manager_bus_get(s->bus), &s->owner_call, "org.freedesktop.DBus",
+                                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
+                                        on_owner, s, "s", MANAGER);
+}
+
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const char *sender;
+
+        if (!sd_bus_message_is_signal(m, SCOPE_INTERFACE, "RequestStop") ||
+            !streq_ptr(sd_bus_message_get_path(m), s->path))
+                return 0;
+        sender = sd_bus_message_get_sender(m);
+        if (!s->owner_call && streq_ptr(sender, s->manager))
+                s->events.stop_requested(s->events.userdata);
+        else
+                verify_sender(s, sender);
+        return 1;
+}
+
+/* ── Outside ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void on_ready(int error, void *userdata) {
+        Scope *s = userdata;
+
+        if (error < 0)
+                fail(s, error, "no connection to the service manager: %s", strerror(-error));
+        else
+                (void) send_start(s);
+}
+
+/* The connection may be up already, and started() must not be called from scope_start(). */
+static int on_begin(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        Scope *s = userdata;
+
+        s->retry = sd_event_source_unref(s->retry);
+        manager_bus_when_ready(s->bus, on_ready, s);
+        return 0;
+}
+
+static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        fail(userdata, -ETIMEDOUT, "the service manager does not answer");
+        return 0;
+}
+
+static int listen_and_schedule(Scope *s) {
+        sd_bus *bus = manager_bus_get(s->bus);
+        char match[512];
+        int r;
+
+        (void) snprintf(match, sizeof(match),
+                        "type='signal',sender='" MANAGER "',path='" MANAGER_PATH "',"
+                        "interface='" MANAGER_INTERFACE "',member='JobRemoved',arg2='%s'",
+                        s->unit);
+        if ((r = sd_bus_path_encode(MANAGER_PATH "/unit", s->unit, &s->path)) < 0 ||
+            (r = sd_bus_add_filter(bus, &s->filter, on_message, s)) < 0 ||
+            (r = sd_bus_add_match_async(bus, &s->job_match, match, on_job_removed, NULL, s)) < 0)
+                return r;
+        r = sd_event_add_time_relative(manager_bus_event(s->bus), &s->deadline, CLOCK_MONOTONIC,
+                                       START_TIMEOUT_USEC, 1000000, on_deadline, s);
+        if (r < 0)
+                return r;
+        return sd_event_add_time_relative(manager_bus_event(s->bus), &s->retry, CLOCK_MONOTONIC, 0, 1, on_begin,
+                                          s);
+}
+
+int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents *events, Scope **ret) {
+        Scope *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return log_oom();
+        s->bus = bus;
+        s->request = request;
+        s->events = *events;
+        s->with = WITH_PIDFDS | WITH_COREDUMP_RECEIVE;
+        r = scope_unit_name(request->machine, s->unit);
+        if (r >= 0)
+                r = build_start(s);
+        if (r >= 0)
+                r = listen_and_schedule(s);
+        if (r < 0) {
+                if (r != -EINVAL)
+                        (void) log_error_errno(r, "cannot ask for %s: %m", s->unit);
+                scope_free(s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+const char *scope_unit(const Scope *s) {
+        return s->unit;
+}
+
+static void farewell(Scope *s, const char *member, const char *types, ...) {
+        sd_bus_message *m = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
+                                           member);
+        if (r >= 0)
+                r = sd_bus_message_appendv(m, types, ap);
+        va_end(ap);
+        if (r >= 0)
+                (void) manager_bus_farewell(s->bus, m);
+        sd_bus_message_unref(m);
+}
+
+void scope_end(Scope *s) {
+        if (!s->up)
+                return;
+        farewell(s, "AbandonScope", "s", s->unit);
+        farewell(s, "KillUnit", "ssi", s->unit, "all", SIGKILL);
+}
+
+void scope_free(Scope *s) {
+        if (!s)
+                return;
+        manager_bus_when_ready(s->bus, NULL, s);
+        sd_bus_slot_unref(s->call);
+        sd_bus_slot_unref(s->job_match);
+        sd_bus_slot_unref(s->filter);
+        sd_bus_slot_unref(s->owner_call);
+        sd_event_source_unref(s->deadline);
+        sd_event_source_unref(s->retry);
+        sd_bus_message_unref(s->start_call);
+        free(s->path);
+        free(s->manager);
+        free(s->job);
+        free(s);
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: the supervisor's life, as a list of preparations that each register their reversal, one
+ * event loop, and the undo log. The order of the preparations matters:
+ *
+ *   the name's lock, then the remains of a dead machine of that name, then our own changes: nothing of a live
+ *   machine is ever touched, and nothing of a dead one stands in the way;
+ *   the console takes down the terminal's state before the minder is forked, which may have to restore it;
+ *   the minder is forked before the event loop and the bus exist, since its copies would keep the bus connection
+ *   alive after our death;
+ *   the scope is asked for as early as possible, because the manager takes longer for it than the outer stage
+ *   takes to build the tree; the two run side by side. */
+
+#include "launch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "fd.h"
+#include "host/devices.h"
+#include "host/residue.h"
+#include "host/runtime-directory.h"
+#include "log.h"
+#include "process.h"
+#include "strv.h"
+
+#define FAREWELL_TIMEOUT_USEC 2000000u
+
+static int open_tree_directory(Machine *m) {
+        const char *path = m->config->source.directory;
+        struct stat st;
+
+        m->tree_fd = open(path, O_PATH | O_CLOEXEC);
+        if (m->tree_fd < 0)
+                return log_error_errno(-errno, "%s: %m", path);
+        if (fstat(m->tree_fd, &st) < 0)
+                return log_error_errno(-errno, "%s: %m", path);
+        if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+                return log_error_errno(-ENOTDIR, "%s: this is no directory; disk images go with --image=", path);
+        if (!S_ISDIR(st.st_mode))
+                return log_error_errno(-ENOTDIR, "%s: this is no directory", path);
+        return 0;
+}
+
+static int lock_tree(Machine *m) {
+        const SourceConfig *source = &m->config->source;
+        int r;
+
+        if (!m->config->env.lock)
+                return 0;
+        r = machine_lock_tree(&m->undo, &m->lock, source->directory, m->tree_fd,
+                              source->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
+        if (r < 0)
+                return r;
+        r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, source->directory);
+        return r < 0 ? log_error_errno(r, "%s: cannot record the tree: %m", m->runtime_directory) : 0;
+}
+
+static int remove_propagation_directory(void *userdata) {
+        Machine *m = userdata;
+        char path[128];
+
+        (void) snprintf(path, sizeof(path), "/run/systemd/nspawn/propagate/%s", m->config->source.machine);
+        return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* machined mounts here what is to appear in the guest's /run/host/incoming. */
+static int make_propagation_directory(Machine *m) {
+        static const char *const parents[] = {
+                "/run/systemd", "/run/systemd/nspawn", "/run/systemd/nspawn/propagate",
+        };
+        char path[128];
+
+        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
+                if (mkdir(parents[i], 0755) < 0 && errno != EEXIST)
+                        return log_error_errno(-errno, "%s: %m", parents[i]);
+        (void) snprintf(path, sizeof(path), "%s/%s", parents[ELEMENTSOF(parents) - 1], m->config->source.machine);
+        if (mkdir(path, 0600) < 0 && errno != EEXIST)
+                return log_error_errno(-errno, "%s: %m", path);
+        return undo_add(&m->undo, "propagation directory", remove_propagation_directory, m);
+}
+
+static int make_runtime_directory(Machine *m) {
+        const char *machine = m->config->source.machine;
+        int r;
+
+        r = residue_remove(machine, RESIDUE_OURS);
+        if (r < 0)
+                return r;
+        r = runtime_directory_make(&m->undo, machine, &m->runtime_fd);
+        if (r < 0)
+                return r;
+        (void) snprintf(m->runtime_directory, sizeof(m->runtime_directory), "%s/%s", RUNTIME_ROOT, machine);
+        return make_propagation_directory(m);
+}
+
+static void on_hotkey(Hotkey key, void *userdata) {
+        static const LifecycleEvent events[] = {
+                [HOTKEY_KILL] = LIFECYCLE_EVENT_KILL,
+                [HOTKEY_REBOOT] = LIFECYCLE_EVENT_REBOOT,
+                [HOTKEY_POWEROFF] = LIFECYCLE_EVENT_POWEROFF,
+        };
+
+        run_event(userdata, events[key]);
+}
+
+static void on_drained(void *userdata) {
+        run_finished(userdata);
+}
+
+static int make_console(Machine *m) {
+        ConsoleSettings settings = {
+                .mode = m->console_mode,
+                .lossy = m->config->payload.mode == START_BOOT,
+                .input_fd = STDIN_FILENO,
+                .output_fd = STDOUT_FILENO,
+                .hotkey = on_hotkey,
+                .drained = on_drained,
+                .userdata = m,
+        };
+
+        return m->console_mode == CONSOLE_PIPE ? 0 : console_new(m->event, &settings, &m->console);
+}
+
+/* Runs in the minder, when the supervisor has been killed. */
+static void on_orphaned(void *userdata) {
+        Machine *m = userdata;
+
+        if (m->console)
+                console_terminal_restore(console_terminal(m->console));
+        (void) residue_remove(m->config->source.machine, RESIDUE_OURS);
+        machine_lock_release(&m->lock);
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void) source;
+        (void) info;
+        run_event(userdata, LIFECYCLE_EVENT_STOP);
+        return 0;
+}
+
+static int watch_signals(Machine *m) {
+        static const int signals[] = { SIGTERM, SIGINT };
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+                int r = sd_event_add_signal(m->event, NULL, signals[i], on_stop_signal, m);
+
+                if (r < 0)
+                        return log_error_errno(r, "cannot watch for signals: %m");
+        }
+        return 0;
+}
+
+static int block_signals(void) {
+        sigset_t set;
+
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGTERM);
+        (void) sigaddset(&set, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+                return log_error_errno(-errno, "cannot set up signals: %m");
+        return 0;
+}
+
+static int make_cgroup(Machine *m, const char *unit_path) {
+        _cleanup_free_ DeviceRule *rules = NULL;
+        size_t n_rules = 0;
+        int r;
+
+        r = devices_collect(m->config, &rules, &n_rules);
+        if (r < 0)
+                return r;
+        r = machine_cgroup_make(&m->undo, &m->cgroup, m->config->source.machine, m->runtime_fd, unit_path, rules,
+                                n_rules);
+        if (r < 0)
+                return r;
+        if (m->cgroup.device_error < 0)
+                (void) log_warning_errno(m->cgroup.device_error,
+                                         "the machine's device access is not restricted: %m");
+        m->cgroup_ready = true;
+        return 0;
+}
+
+/* The scope was asked for with the minder in it; its place tells where the scope is. */
+static void on_scope_started(int error, const char *why, void *userdata) {
+        _cleanup_free_ char *path = NULL;
+        Machine *m = userdata;
+        int r = error;
+
+        if (r < 0)
+                (void) log_error_errno(r, "%s: no scope: %s", m->config->source.machine, why);
+        if (r >= 0) {
+                r = cgroup_path_of(m->minder.pid, &path);
+                if (r < 0)
+                        (void) log_error_errno(r, "cannot find the machine's cgroup: %m");
+        }
+        if (r >= 0)
+                r = make_cgroup(m, path);
+        if (r >= 0)
+                r = run_cgroup_ready(m);
+        if (r < 0)
+                run_event(m, LIFECYCLE_EVENT_FAILED);
+}
+
+static void on_scope_stop(void *userdata) {
+        run_event(userdata, LIFECYCLE_EVENT_STOP);
+}
+
+static int end_scope(void *userdata) {
+        Machine *m = userdata;
+
+        scope_end(m->scope);
+        return 0;
+}
+
+/* What is asked of the manager and where it is not there: 1 if a scope is on its way, 0 if the machine does
+ * without one. */
+static int start_scope(Machine *m) {
+        static const ScopeEvents template = { .started = on_scope_started, .stop_requested = on_scope_stop };
+        ScopeEvents events = template;
+        int r;
+
+        events.userdata = m;
+        if (!m->bus || m->config->unit.keep_unit)
+                return 0;
+        m->scope_request = (ScopeRequest){
+                .machine = m->config->source.machine,
+                .slice = m->config->unit.slice,
+                .properties = m->config->unit.properties,
+                .pidfds = &m->minder.pidfd,
+                .n_pidfds = 1,
+                .kill_signal = m->config->payload.kill_signal,
+                .stop_timeout_usec = m->config->payload.stop_timeout_usec,
+                .coredump_receive = m->config->payload.mode == START_BOOT,
+        };
+        r = scope_start(m->bus, &m->scope_request, &events, &m->scope);
+        if (r < 0)
+                return log_error_errno(r, "%s: cannot ask for a scope: %m", m->config->source.machine);
+        r = undo_add(&m->undo, "scope", end_scope, m);
+        return r < 0 ? r : 1;
+}
+
+/* Without a manager the machine runs all the same, unless the user insists. */
+static int connect_manager(Machine *m) {
+        const UnitConfig *unit = &m->config->unit;
+        int r;
+
+        if (unit->keep_unit && unit->registration == AUTO_NO)
+                return 0;
+        r = manager_bus_open(m->event, unit->user_scope, &m->bus);
+        if (r >= 0) {
+                if (unit->registration != AUTO_NO)
+                        machined_wake(m->bus);
+                return 0;
+        }
+        if (unit->registration == AUTO_YES)
+                return log_error_errno(r, "--register=yes: no service manager to register with: %m");
+        if (r == -ENOENT && !m->config->output.quiet)
+                log_notice("%s: no systemd on this host: no scope, no registration, limits do not apply",
+                           m->config->source.machine);
+        else if (r != -ENOENT)
+                (void) log_warning_errno(r, "%s: no scope and no registration, the bus cannot be used: %m",
+                                         m->config->source.machine);
+        return 0;
+}
+
+static int prepare(Machine *m) {
+        int r;
+
+        if (geteuid() != 0)
+                return log_error_errno(-EPERM, "this takes root's privileges");
+        r = open_tree_directory(m);
+        if (r >= 0)
+                r = machine_lock_name(&m->undo, &m->lock, m->config->source.machine);
+        if (r >= 0)
+                r = make_runtime_directory(m);
+        if (r >= 0)
+                r = lock_tree(m);
+        if (r >= 0)
+                r = block_signals();
+        if (r < 0)
+                return r;
+
+        r = sd_event_new(&m->event);
+        if (r < 0)
+                return log_error_errno(r, "cannot make an event loop: %m");
+        r = make_console(m);
+        if (r >= 0)
+                r = minder_start(-EBADF, on_orphaned, m, &m->minder);
+        if (r >= 0)
+                r = watch_signals(m);
+        if (r >= 0)
+                r = notify_new(m->event, m->config->payload.notify_ready, &m->notify);
+        if (r >= 0)
+                r = connect_manager(m);
+        return r;
+}
+
+static int start(Machine *m) {
+        int r;
+
+        r = start_scope(m);
+        if (r == 0)
+                r = make_cgroup(m, NULL);
+        return r < 0 ? r : run_start(m);
+}
+
+static void finish(Machine *m) {
+        console_free(m->console);
+        minder_end(&m->minder);
+        undo_run(&m->run.undo);
+        undo_run(&m->undo);
+        machined_registration_free(m->run.registration);
+        scope_free(m->scope);
+        manager_bus_close(m->bus, FAREWELL_TIMEOUT_USEC);
+        notify_free(m->notify);
+        m->event = sd_event_unref(m->event);
+        m->runtime_fd = safe_close(m->runtime_fd);
+        m->tree_fd = safe_close(m->tree_fd);
+}
+
+int launch(const MachineConfig *config, const HostFacts *facts, const MachinePlan *plan, unsigned n_listen_fds) {
+        Machine m = {
+                .config = config,
+                .facts = facts,
+                .plan = plan,
+                .tree_fd = -EBADF,
+                .runtime_fd = -EBADF,
+                .lock = MACHINE_LOCK_NONE,
+                .minder = MINDER_NONE,
+                .cgroup = MACHINE_CGROUP_NONE,
+                .console_mode = console_effective_mode(config->output.console, STDIN_FILENO, STDOUT_FILENO),
+                .n_listen_fds = n_listen_fds,
+                .run = RUN_NONE,
+                .exit_status = EXIT_FAILURE,
+        };
+        int r;
+
+        r = prepare(&m);
+        if (r >= 0)
+                r = start(&m);
+        if (r >= 0) {
+                r = sd_event_loop(m.event);
+                if (r < 0)
+                        (void) log_error_errno(r, "event loop failed: %m");
+        }
+        run_abandon(&m);
+        finish(&m);
+        return m.exit_status;
+}

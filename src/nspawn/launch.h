@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Machine: everything the supervisor knows of a machine while it lives. What was asked for and planned is const;
+ * what is found out while running is here, and never flows back, so that a reboot starts from the same config. */
+
+#include <systemd/sd-event.h>
+
+#include "config/config.h"
+#include "engine/undo.h"
+#include "host/machine-cgroup.h"
+#include "host/machine-lock.h"
+#include "host/machined.h"
+#include "host/manager-bus.h"
+#include "host/minder.h"
+#include "host/network.h"
+#include "host/scope.h"
+#include "plan/plan.h"
+#include "supervise/console.h"
+#include "supervise/lifecycle.h"
+#include "supervise/notify.h"
+#include "supervise/shutdown.h"
+
+/* One run of the payload, from the outer stage to the end of PID 1. A reboot begins a new one. */
+typedef struct Run {
+        LifecycleState state;
+        UndoLog undo;
+        int socket_fd; /* to the stages */
+        int outer_pidfd, leader_pidfd;
+        pid_t leader;
+        sd_id128_t uuid;
+        sd_event_source *socket_source, *outer_source, *leader_source, *timeout_source, *ask_source;
+        int console_fd, notify_fd; /* from the inner stage, kept until the leader is known */
+        HostNetwork network;
+        Registration *registration;
+        RegistrationRequest registration_request;
+
+        /* What MESSAGE_GO waits for. */
+        bool cgroup_sent, settled, inner_ready, network_ready, registered;
+        bool going;
+
+        StopWish wish;  /* what it was asked for last */
+        bool asked;     /* the wish has been put to PID 1 */
+        siginfo_t exit; /* how PID 1 ended */
+} Run;
+
+#define RUN_NONE                                                                                             \
+        ((Run){                                                                                              \
+                .socket_fd = -EBADF,                                                                         \
+                .outer_pidfd = -EBADF,                                                                       \
+                .leader_pidfd = -EBADF,                                                                      \
+                .console_fd = -EBADF,                                                                        \
+                .notify_fd = -EBADF,                                                                         \
+        })
+
+typedef struct Machine {
+        const MachineConfig *config;
+        const HostFacts *facts;
+        const MachinePlan *plan;
+
+        sd_event *event;
+        UndoLog undo;
+        int tree_fd, runtime_fd;
+        char runtime_directory[128];
+        MachineLock lock;
+        Minder minder;
+        MachineCgroup cgroup;
+        bool cgroup_ready;
+        ManagerBus *bus;
+        Scope *scope;
+        ScopeRequest scope_request;
+        Notify *notify;
+        Console *console;
+        ConsoleMode console_mode;
+        unsigned n_listen_fds;
+
+        Run run;
+        int exit_status; /* of the whole program, once the loop has ended */
+} Machine;
+
+/* Starts the machine of this config, sees it through to its end, reboots included, and undoes all of it. Returns
+ * the program's exit status. Everything is logged. */
+int launch(const MachineConfig *config, const HostFacts *facts, const MachinePlan *plan, unsigned n_listen_fds);
+
+/* start.c: begins a run. Errors are logged; the run's state tells how far it came. */
+int run_start(Machine *m) _must_check_;
+
+/* start.c: the machine's cgroup exists now, or never will. */
+int run_cgroup_ready(Machine *m) _must_check_;
+
+/* start.c: handles what the stages have sent so far. */
+void run_read_messages(Machine *m);
+
+/* end.c: something has happened to the run; does what the lifecycle has for it. */
+void run_event(Machine *m, LifecycleEvent event);
+
+/* end.c: the run's last output has been shown: begins the next one, or ends the event loop. */
+void run_finished(Machine *m);
+
+/* end.c: kills and reaps what is left of a run, in whatever state it is. */
+void run_abandon(Machine *m);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: the way of every start, in order: what was asked for (config/), what this host is like
+ * (host/facts.h), what will be done (plan/), and doing it (launch.h). Only the last changes anything. */
+
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "config/resolve.h"
+#include "host/cleanup.h"
+#include "host/facts.h"
+#include "launch.h"
+#include "log.h"
+#include "plan/plan.h"
+
+/* What the caller left open by mistake is no business of the guest's, nor ours. */
+static int close_inherited(unsigned *ret_n_listen_fds) {
+        int n = sd_listen_fds(false);
+
+        if (n < 0)
+                return log_error_errno(n, "$LISTEN_FDS cannot be understood: %m");
+        if (close_range((unsigned) (SD_LISTEN_FDS_START + n), ~0U, 0) < 0)
+                return log_error_errno(-errno, "cannot close inherited descriptors: %m");
+        *ret_n_listen_fds = (unsigned) n;
+        return 0;
+}
+
+static int run(const MachineConfig *config, unsigned n_listen_fds) {
+        _cleanup_machine_plan_ MachinePlan plan = {};
+        _cleanup_host_facts_ HostFacts facts = {};
+
+        if (config->source.cleanup)
+                return cleanup(&config->source) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        if (host_facts_probe(config, &facts) < 0 || machine_plan_make(config, &facts, &plan) < 0)
+                return EXIT_FAILURE;
+        if (config->output.dry_run) {
+                machine_plan_print(config, &plan, stdout);
+                return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        }
+        return launch(config, &facts, &plan, n_listen_fds);
+}
+
+int main(int argc, char *argv[]) {
+        MachineConfig config = {};
+        unsigned n_listen_fds = 0;
+        int r;
+
+        log_setup();
+        if (close_inherited(&n_listen_fds) < 0)
+                return EXIT_FAILURE;
+        r = config_read(argc, argv, &config);
+        if (r < 0)
+                return EXIT_FAILURE;
+        if (r == 0)
+                return EXIT_SUCCESS;
+        r = run(&config, n_listen_fds);
+        machine_config_free(&config);
+        return r;
+}
