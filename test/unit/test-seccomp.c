@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The programs are run by a small interpreter over all numbers of all ABIs; the default one also for real. */
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/seccomp.h"
+#include "log.h"
+#include "test.h"
+
+#define RET_ALLOW SECCOMP_RET_ALLOW
+#define RET_ERRNO(e) (SECCOMP_RET_ERRNO | (uint32_t) (e))
+
+#define DEFAULT_CAPABILITIES                                                                                 \
+        ((UINT64_C(1) << CAP_SYS_ADMIN) | (UINT64_C(1) << CAP_SYS_PTRACE) | (UINT64_C(1) << CAP_SYS_BOOT) |  \
+         (UINT64_C(1) << CAP_SYS_TTY_CONFIG))
+
+static bool jump_taken(const struct sock_filter *insn, uint32_t a) {
+        switch (BPF_OP(insn->code)) {
+        case BPF_JEQ:
+                return a == insn->k;
+        case BPF_JGE:
+                return a >= insn->k;
+        case BPF_JSET:
+                return a & insn->k;
+        }
+        TEST_FAIL("jump %#x", insn->code);
+}
+
+static uint32_t run(const SeccompProgram *program, const struct seccomp_data *data) {
+        const struct sock_filter *code = program->instructions;
+        uint32_t a = 0;
+
+        for (size_t pc = 0; pc < program->n_instructions; pc++)
+                if (code[pc].code == (BPF_LD | BPF_W | BPF_ABS)) {
+                        ASSERT_TRUE(code[pc].k % 4 == 0 && code[pc].k < sizeof(*data));
+                        memcpy(&a, (const char *) data + code[pc].k, sizeof(a));
+                } else if (code[pc].code == (BPF_RET | BPF_K))
+                        return code[pc].k;
+                else if (code[pc].code == (BPF_JMP | BPF_JA))
+                        pc += code[pc].k;
+                else if (BPF_CLASS(code[pc].code) == BPF_JMP)
+                        pc += jump_taken(&code[pc], a) ? code[pc].jt : code[pc].jf;
+                else
+                        TEST_FAIL("instruction %#x", code[pc].code);
+        TEST_FAIL("fell off the end");
+}
+
+/* The action for a call by name, the same in all ABIs that have it; by default it has arguments of zero. */
+static uint32_t run_name(const SeccompProgram *program, const char *name, const uint64_t *args) {
+        const SyscallEntry *entry = syscall_table_find(&syscall_table, name);
+        uint32_t action = 0;
+        bool found = false;
+
+        if (!entry)
+                TEST_FAIL("no \"%s\" in the table", name);
+        for (size_t i = 0; i < syscall_table.n_abis; i++) {
+                struct seccomp_data data = { .nr = (int) entry->number[i],
+                                             .arch = syscall_table.audit_arch[i] };
+                uint32_t one;
+
+                if (entry->number[i] == SYSCALL_NONE)
+                        continue;
+                if (args)
+                        memcpy(data.args, args, sizeof(data.args));
+                one = run(program, &data);
+                if (found && one != action)
+                        TEST_FAIL("%s is %#x in ABI %zu and %#x in another", name, one, i, action);
+                action = one;
+                found = true;
+        }
+        ASSERT_TRUE(found);
+        return action;
+}
+
+#define ASSERT_ACTION(program, name, action) ASSERT_EQ(run_name(program, name, NULL), action)
+
+static bool on_this_machine(const SyscallEntry *entry) {
+        for (size_t i = 0; i < syscall_table.n_abis; i++)
+                if (entry->number[i] != SYSCALL_NONE)
+                        return true;
+        return false;
+}
+
+static void check_all_names(const SeccompProgram *program) {
+        for (size_t i = 0; i < syscall_table.n_entries; i++) {
+                const SyscallEntry *entry = &syscall_table.entries[i];
+                const char *name = syscall_table.names + entry->name;
+
+                if (i > 0)
+                        ASSERT_TRUE(strcmp(syscall_table.names + entry[-1].name, name) < 0);
+                if (on_this_machine(entry))
+                        ASSERT_TRUE(run_name(program, name, NULL) != RET_ERRNO(ENOSYS));
+        }
+}
+
+static bool has_number(size_t abi, uint32_t number) {
+        for (size_t i = 0; i < syscall_table.n_entries; i++)
+                for (size_t j = 0; j < syscall_table.n_abis; j++)
+                        if (syscall_table.audit_arch[j] == syscall_table.audit_arch[abi] &&
+                            syscall_table.entries[i].number[j] == number)
+                                return true;
+        return false;
+}
+
+static void check_unknown_numbers(const SeccompProgram *program) {
+        static const uint32_t bases[] = { 0, 0xf0000, 0x40000000, 0x80000000, 0xfffffff0 };
+
+        for (size_t abi = 0; abi < syscall_table.n_abis; abi++)
+                for (size_t b = 0; b < ELEMENTSOF(bases); b++)
+                        for (uint32_t i = 0; i < (b + 1 == ELEMENTSOF(bases) ? 15 : 1200); i++) {
+                                struct seccomp_data data = { .nr = (int) (bases[b] + i),
+                                                             .arch = syscall_table.audit_arch[abi] };
+
+                                if (!has_number(abi, bases[b] + i))
+                                        ASSERT_EQ(run(program, &data), RET_ERRNO(ENOSYS));
+                        }
+}
+
+static void check_sanity(const SeccompProgram *program) {
+        struct seccomp_data data = { .nr = 0, .arch = 0x1234 };
+
+        check_all_names(program);
+        check_unknown_numbers(program);
+        ASSERT_EQ(run(program, &data), RET_ERRNO(ENOSYS));
+        for (size_t i = 0; i < syscall_table.n_abis; i++) {
+                data = (struct seccomp_data){ .nr = -1, .arch = syscall_table.audit_arch[i] };
+                ASSERT_EQ(run(program, &data), RET_ALLOW);
+        }
+}
+
+TEST(default_policy_is_built_in) {
+        _cleanup_seccomp_program_ SeccompProgram builtin = { 0 }, compiled = { 0 };
+        const SeccompPolicy policy = { .capabilities = DEFAULT_CAPABILITIES };
+
+        ASSERT_OK(seccomp_for(&policy, &builtin));
+        ASSERT_TRUE(!builtin.allocated);
+        ASSERT_OK(seccomp_compile(&syscall_table, &policy, &compiled));
+        ASSERT_EQ(builtin.n_instructions, compiled.n_instructions);
+        ASSERT_EQ(memcmp(builtin.instructions, compiled.instructions,
+                         compiled.n_instructions * sizeof(struct sock_filter)), 0);
+        check_sanity(&builtin);
+}
+
+TEST(default_verdicts) {
+        static const char *const allowed[] = {
+                "read", "execve", "clone3", "mount", "keyctl", "setns", "unshare", "ptrace", "reboot",
+                "vhangup", "io_uring_setup", "userfaultfd", "openat2", "fsync", "cachestat", "fchmodat2",
+                "statmount", "mseal", "open_tree_attr", "file_setattr", "prctl", "seccomp", "capset",
+                "setdomainname", "sethostname",
+        };
+        static const char *const denied[] = {
+                "swapon", "kexec_load", "bpf", "syslog", "init_module", "finit_module", "delete_module",
+                "clock_settime", "settimeofday", "adjtimex", "mlock", "mlockall", "acct", "perf_event_open",
+                "open_by_handle_at", "quotactl", "fanotify_init", "pkey_alloc", "lookup_dcookie",
+                "pidfd_getfd", "map_shadow_stack", "listns", "rseq_slice_yield",
+        };
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES }, &program));
+        for (size_t i = 0; i < ELEMENTSOF(allowed); i++)
+                if (run_name(&program, allowed[i], NULL) != RET_ALLOW)
+                        TEST_FAIL("%s is not allowed", allowed[i]);
+        for (size_t i = 0; i < ELEMENTSOF(denied); i++)
+                if (run_name(&program, denied[i], NULL) != RET_ERRNO(EPERM))
+                        TEST_FAIL("%s is not EPERM", denied[i]);
+}
+
+TEST(audit_netlink) {
+        static const struct {
+                uint64_t family, protocol;
+                uint32_t action;
+        } cases[] = {
+                { AF_NETLINK, NETLINK_ROUTE, RET_ALLOW },
+                { AF_UNIX, NETLINK_AUDIT, RET_ALLOW },
+                { AF_NETLINK, NETLINK_AUDIT, RET_ERRNO(EAFNOSUPPORT) },
+                { AF_NETLINK, NETLINK_AUDIT | (UINT64_C(1) << 32), RET_ERRNO(EAFNOSUPPORT) },
+                { AF_NETLINK | (UINT64_C(1) << 63), NETLINK_AUDIT, RET_ERRNO(EAFNOSUPPORT) },
+        };
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES }, &program));
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const uint64_t args[6] = { cases[i].family, SOCK_RAW, cases[i].protocol };
+                ASSERT_EQ(run_name(&program, "socket", args), cases[i].action);
+        }
+}
+
+TEST(capabilities_bring_calls) {
+        static const struct {
+                int capability;
+                const char *name;
+        } cases[] = {
+                { CAP_SYS_TIME, "clock_settime" }, { CAP_SYS_MODULE, "init_module" },
+                { CAP_SYS_PACCT, "acct" },
+                { CAP_IPC_LOCK, "mlock" },         { CAP_SYSLOG, "syslog" },          { CAP_BPF, "bpf" },
+                { CAP_SYS_PTRACE, "ptrace" },      { CAP_SYS_BOOT, "reboot" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_seccomp_program_ SeccompProgram with = { 0 }, without = { 0 };
+                uint64_t bit = UINT64_C(1) << cases[i].capability;
+
+                ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = bit }, &with));
+                ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = ~bit }, &without));
+                ASSERT_ACTION(&with, cases[i].name, RET_ALLOW);
+                ASSERT_ACTION(&without, cases[i].name, RET_ERRNO(EPERM));
+                check_sanity(&with);
+        }
+}
+
+TEST(allow_and_deny) {
+        char *allow[] = { (char *) "@memlock", (char *) "@pkey", (char *) "@privileged", NULL };
+        char *deny[] = { (char *) "@keyring", (char *) "bpf", (char *) "@timer", NULL };
+        const SeccompPolicy policy = { .capabilities = DEFAULT_CAPABILITIES, .allow = allow, .deny = deny };
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_policy_check(&policy));
+        ASSERT_OK(seccomp_for(&policy, &program));
+        ASSERT_TRUE(program.allocated);
+        ASSERT_ACTION(&program, "mlock", RET_ALLOW);
+        ASSERT_ACTION(&program, "pkey_alloc", RET_ALLOW);
+        ASSERT_ACTION(&program, "swapon", RET_ALLOW); /* by way of @swap in @privileged */
+        ASSERT_ACTION(&program, "bpf", RET_ERRNO(EPERM)); /* in @privileged, but deny wins */
+        ASSERT_ACTION(&program, "keyctl", RET_ERRNO(EPERM));
+        ASSERT_ACTION(&program, "timer_create", RET_ERRNO(EPERM));
+        check_sanity(&program);
+}
+
+TEST(known_means_all) {
+        char *all[] = { (char *) "@known", NULL };
+        _cleanup_seccomp_program_ SeccompProgram allow = { 0 }, deny = { 0 };
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .allow = all }, &allow));
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .deny = all }, &deny));
+        ASSERT_ACTION(&allow, "kexec_load", RET_ALLOW);
+        ASSERT_ACTION(&deny, "read", RET_ERRNO(EPERM));
+        check_sanity(&allow);
+}
+
+TEST(unknown_names) {
+        char *no_call[] = { (char *) "frobnicate", NULL }, *no_group[] = { (char *) "@frob", NULL };
+        char *foreign[] = { (char *) "arm_fadvise64_64", (char *) "riscv_hwprobe", NULL };
+        SeccompProgram program = { 0 };
+
+        log_set_max_level(LOG_EMERG);
+        ASSERT_ERR(seccomp_policy_check(&(SeccompPolicy){ .allow = no_call }), -EINVAL);
+        ASSERT_TRUE(strstr(log_last_error(), "frobnicate"));
+        ASSERT_ERR(seccomp_policy_check(&(SeccompPolicy){ .deny = no_group }), -EINVAL);
+        ASSERT_ERR(seccomp_compile(&syscall_table, &(SeccompPolicy){ .deny = no_group }, &program), -EINVAL);
+        ASSERT_OK(seccomp_policy_check(&(SeccompPolicy){ .allow = foreign }));
+        log_set_max_level(LOG_INFO);
+}
+
+TEST(suppress_sync) {
+        char *deny[] = { (char *) "syncfs", NULL };
+        const uint64_t plain[6] = { 0, O_RDWR, O_RDWR }, sync1[6] = { 0, O_RDWR | O_SYNC, 0 };
+        const uint64_t dsync2[6] = { 0, 0, O_RDWR | O_DSYNC };
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES, .suppress_sync = true,
+                                                .deny = deny },
+                              &program));
+        ASSERT_ACTION(&program, "fsync", RET_ERRNO(0));
+        ASSERT_ACTION(&program, "sync", RET_ERRNO(0));
+        ASSERT_ACTION(&program, "syncfs", RET_ERRNO(EPERM));
+        ASSERT_ACTION(&program, "openat2", RET_ALLOW);
+        ASSERT_EQ(run_name(&program, "openat", plain), RET_ALLOW);
+        ASSERT_EQ(run_name(&program, "openat", sync1), RET_ALLOW); /* that is not its flags argument */
+        ASSERT_EQ(run_name(&program, "openat", dsync2), RET_ERRNO(EINVAL));
+        if (syscall_table_find(&syscall_table, "open")->number[0] != SYSCALL_NONE)
+                ASSERT_EQ(run_name(&program, "open", sync1), RET_ERRNO(EINVAL));
+        check_sanity(&program);
+}
+
+TEST(disabled) {
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .disabled = true }, &program));
+        ASSERT_EQ(program.n_instructions, 0);
+        ASSERT_OK(seccomp_load(&program));
+}
+
+/* --- for real --- */
+
+#if defined(__x86_64__)
+#define X32_BIT 0x40000000
+
+/* What the i386 entry returns; memory arguments would have to lie below 4 GiB. */
+static long call_i386(long nr, long a, long b, long c) {
+        long ret = nr;
+
+        __asm__ volatile("int $0x80"
+                         : "+a"(ret)
+                         : "b"(a), "c"(b), "d"(c)
+                         : "memory", "r8", "r9", "r10", "r11");
+        return (int) ret;
+}
+
+static bool i386_works(void) {
+        pid_t pid = fork();
+        int status = 0;
+
+        if (pid == 0)
+                _exit(call_i386(20, 0, 0, 0) == getpid() ? 0 : 1); /* getpid; else SIGSEGV */
+        return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static int foreign_verdicts(bool i386) {
+        if (syscall(X32_BIT | SYS_swapon, NULL, 0) >= 0 || errno != EPERM)
+                return 10;
+        if (syscall(X32_BIT | 1100) >= 0 || errno != ENOSYS)
+                return 11;
+        if (syscall(X32_BIT | SYS_socket, AF_NETLINK, SOCK_RAW, NETLINK_AUDIT) >= 0 || errno != EAFNOSUPPORT)
+                return 12;
+        if (!i386)
+                return 0;
+        if (call_i386(20, 0, 0, 0) != getpid())
+                return 20;
+        if (call_i386(87, 0, 0, 0) != -EPERM) /* swapon */
+                return 21;
+        if (call_i386(1100, 0, 0, 0) != -ENOSYS)
+                return 22;
+        if (call_i386(359, AF_NETLINK, SOCK_RAW, NETLINK_AUDIT) != -EAFNOSUPPORT) /* socket */
+                return 23;
+        return 0;
+}
+#else
+static bool i386_works(void) {
+        return false;
+}
+
+static int foreign_verdicts(bool i386) {
+        (void) i386;
+        return 0;
+}
+#endif
+
+static int live_verdicts(const SeccompProgram *program, bool i386) {
+        int fd;
+
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_load(program) < 0)
+                return 1;
+        if (syscall(SYS_getpid) != getpid())
+                return 2;
+        if (syscall(SYS_swapon, NULL, 0) >= 0 || errno != EPERM)
+                return 3;
+        if (syscall(1100) >= 0 || errno != ENOSYS)
+                return 4;
+        if (syscall(SYS_socket, (long) AF_NETLINK, SOCK_RAW, (long) NETLINK_AUDIT | (1L << 32)) >= 0 ||
+            errno != EAFNOSUPPORT)
+                return 5;
+        fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+        if (fd < 0)
+                return 6;
+        (void) close(fd);
+        return foreign_verdicts(i386);
+}
+
+TEST(loaded_for_real) {
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+        bool i386 = i386_works();
+        int status;
+        pid_t pid;
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES }, &program));
+        pid = fork();
+        ASSERT_TRUE(pid >= 0);
+        if (pid == 0)
+                _exit(live_verdicts(&program, i386));
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_TRUE(WIFEXITED(status));
+        ASSERT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_MAIN
