@@ -35,20 +35,17 @@ static int on_ask_again(sd_event_source *source, uint64_t usec, void *userdata) 
 
 /* An init that is not ready to hear is asked again until the time is over; one that hears is asked once. */
 static void put_wish(Machine *m) {
-        ShutdownTarget target = {
-                .leader_pidfd = m->run.leader_pidfd,
-                .kill_signal = m->config->payload.kill_signal,
-                .boot = m->config->payload.mode == START_BOOT,
-                .stub = m->config->payload.mode == START_STUB,
-        };
-        int r = shutdown_ask(&target, m->run.wish);
+        int r = shutdown_ask(&m->run.shutdown, m->run.wish);
 
         m->run.ask_source = sd_event_source_disable_unref(m->run.ask_source);
-        if (r == -EAGAIN)
-                r = sd_event_add_time_relative(m->event, &m->run.ask_source, CLOCK_MONOTONIC, ASK_AGAIN_USEC, 0,
-                                               on_ask_again, m);
-        if (r < 0 && r != -ESRCH)
-                (void) log_warning_errno(r, "%s: cannot ask it to stop: %m", m->config->source.machine);
+        if (r == 0 || r == -ESRCH)
+                return;
+        if (r == -EOPNOTSUPP)
+                return run_event(m, LIFECYCLE_EVENT_KILL);
+        r = sd_event_add_time_relative(m->event, &m->run.ask_source, CLOCK_MONOTONIC, ASK_AGAIN_USEC, 0, on_ask_again,
+                                       m);
+        if (r < 0)
+                (void) log_warning_errno(r, "cannot set a timer: %m");
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -66,6 +63,12 @@ static void ask(Machine *m, StopWish wish) {
         int r = 0;
 
         m->run.wish = wish;
+        m->run.shutdown = (ShutdownTarget){
+                .leader_pidfd = m->run.leader_pidfd,
+                .kill_signal = m->config->payload.kill_signal,
+                .boot = m->config->payload.mode == START_BOOT,
+                .stub = m->config->payload.mode == START_STUB,
+        };
         if (timeout != UINT64_MAX)
                 r = sd_event_add_time_relative(m->event, &m->run.timeout_source, CLOCK_MONOTONIC, timeout, 0,
                                                on_timeout, m);

@@ -39,8 +39,8 @@ typedef struct Run {
         bool cgroup_sent, settled, inner_ready, network_ready, registered;
         bool going;
 
-        StopWish wish;  /* what it was asked for last */
-        bool asked;     /* the wish has been put to PID 1 */
+        StopWish wish;           /* what it is asked for */
+        ShutdownTarget shutdown; /* who is asked, and how far that came */
         siginfo_t exit; /* how PID 1 ended */
 } Run;
 

@@ -28,6 +28,7 @@
 #include "guest/identity.h"
 #include "guest/inner.h"
 #include "guest/integration.h"
+#include "guest/journal.h"
 #include "guest/privileges.h"
 #include "guest/tree.h"
 #include "log.h"
@@ -116,6 +117,7 @@ static const Step steps[] = {
         { "host-files", host_files_write },
         { "resolv-conf", integration_resolv_conf },
         { "timezone", integration_timezone },
+        { "journal", journal_link },
         { "limits", step_limits },
         { "birth", step_birth },
 };

@@ -117,16 +117,16 @@ int init_system_signal(int sig) {
         return sig >= REALTIME_SIGNAL(0) ? SIGRTMIN + (sig - REALTIME_SIGNAL(0)) : sig;
 }
 
-/* The number after "\nNAME:" in /proc/PID/status, or false. Names of processes have their newlines escaped there. */
-static bool status_field(const char *status, const char *format, void *ret) {
-        const char *colon = strchr(format, ':');
-
+/* What follows "NAME:" in /proc/PID/status, or "". Names of processes have their newlines escaped there. */
+static const char *status_field(const char *status, const char *name) {
         for (const char *line = status; line; line = strchr(line, '\n')) {
-                line += *line == '\n';
-                if (strncmp(line, format, (size_t) (colon - format) + 1) == 0)
-                        return sscanf(line, format, ret) == 1;
+                const char *rest = startswith(line + (*line == '\n'), name);
+
+                if (rest && *rest == ':')
+                        return rest + 1;
+                line++;
         }
-        return false;
+        return "";
 }
 
 static int read_status(LeaderView *v) {
@@ -136,9 +136,10 @@ static int read_status(LeaderView *v) {
         r = read_file_at(v->proc_fd, "status", 64 * 1024, &text, NULL);
         if (r < 0)
                 return r;
-        if (!status_field(text, "Uid: %*u %u", &v->uid) || !status_field(text, "SigBlk: %" SCNx64, &v->blocked) ||
-            !status_field(text, "SigIgn: %" SCNx64, &v->ignored) ||
-            !status_field(text, "SigCgt: %" SCNx64, &v->caught))
+        if (sscanf(status_field(text, "Uid"), "%*u %u", &v->uid) != 1 ||
+            sscanf(status_field(text, "SigBlk"), "%" SCNx64, &v->blocked) != 1 ||
+            sscanf(status_field(text, "SigIgn"), "%" SCNx64, &v->ignored) != 1 ||
+            sscanf(status_field(text, "SigCgt"), "%" SCNx64, &v->caught) != 1)
                 return -EBADMSG;
         return 0;
 }
@@ -158,7 +159,7 @@ static void read_program(LeaderView *v) {
         deleted = strstr(path, " (deleted)");
         if (deleted)
                 *deleted = 0;
-        (void) snprintf(v->program, sizeof(v->program), "%s", name);
+        (void) snprintf(v->program, sizeof(v->program), "%.63s", name);
 
         if (startswith(name, "qemu-")) {
                 _cleanup_free_ char *comm = NULL;
@@ -166,7 +167,7 @@ static void read_program(LeaderView *v) {
                 if (read_file_at(v->proc_fd, "comm", 256, &comm, NULL) < 0)
                         return;
                 comm[strcspn(comm, "\n")] = 0;
-                (void) snprintf(v->program, sizeof(v->program), "%s", comm);
+                (void) snprintf(v->program, sizeof(v->program), "%.63s", comm);
         }
 }
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in the outer stage, which sees both journals. In "host" mode the files live in the
+ * host's /var/log/journal/ID, which is bound to the same place in the guest: they are there while it runs and
+ * after it stopped. In "guest" mode they live in the tree and the host gets a symlink to them; it names the tree
+ * as the user did, never a temporary place. Both stay when the machine ends: that is what makes "auto", which
+ * follows whatever is there, the default that remembers.
+ *
+ * The guest's own path is resolved inside its root. For the symlink, which the host's tools will follow outside
+ * any root, it must consist of directories alone. */
+
+#include "guest/journal.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "log.h"
+#include "mount-fd.h"
+#include "path-in-root.h"
+
+#define JOURNAL "/var/log/journal"
+
+typedef struct JournalPlace {
+        char id[SD_ID128_STRING_MAX];
+        char path[sizeof(JOURNAL "/") + SD_ID128_STRING_MAX]; /* the same on the host and in the guest */
+} JournalPlace;
+
+/* Plain directories all the way, which cannot lead the host astray. */
+static int open_plain(int root_fd, const char *path) {
+        struct open_how how = {
+                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        long fd = syscall(SYS_openat2, root_fd, path + strspn(path, "/"), &how, sizeof(how));
+
+        return fd < 0 ? -errno : (int) fd;
+}
+
+/* Journal directories pass their group on to the files in them, as journald expects. */
+static int make_host_directory(const char *path) {
+        struct stat parent;
+
+        if (mkdir(path, 0755) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        if (stat(JOURNAL, &parent) < 0 || lchown(path, (uid_t) -1, parent.st_gid) < 0 || chmod(path, 02755) < 0)
+                return -errno;
+        return 0;
+}
+
+static int bind_host_directory(int root_fd, const JournalPlace *place) {
+        _cleanup_close_ int source = -EBADF, mount = -EBADF, target = -EBADF;
+
+        source = open(place->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (source < 0)
+                return -errno;
+        mount = mount_clone(source, "", false);
+        if (mount < 0)
+                return TAKE_FD(mount);
+        target = root_mount_point(root_fd, place->path, true);
+        return target < 0 ? TAKE_FD(target) : mount_attach(mount, target);
+}
+
+static int link_host(StageContext *context, const JournalPlace *place) {
+        struct stat st;
+        int r;
+
+        /* Where a link of an earlier "guest" run stands, the files shall be the host's from now on. */
+        if (lstat(place->path, &st) >= 0 && S_ISLNK(st.st_mode) && unlink(place->path) < 0)
+                return -errno;
+        r = make_host_directory(place->path);
+        return r < 0 ? r : bind_host_directory(context->root_fd, place);
+}
+
+static int link_guest(StageContext *context, const JournalPlace *place) {
+        _cleanup_close_ int made = -EBADF, plain = -EBADF;
+        char target[PATH_MAX], existing[PATH_MAX];
+        ssize_t n;
+
+        made = root_mkdir(context->root_fd, place->path, 0755);
+        if (made < 0)
+                return TAKE_FD(made);
+        plain = open_plain(context->root_fd, place->path);
+        if (plain < 0)
+                return TAKE_FD(plain);
+        if (snprintf(target, sizeof(target), "%s%s", context->config->source.directory, place->path) >=
+            (int) sizeof(target))
+                return -ENAMETOOLONG;
+
+        n = readlink(place->path, existing, sizeof(existing) - 1);
+        if (n >= 0) {
+                existing[n] = 0;
+                if (streq(existing, target))
+                        return 0;
+                if (unlink(place->path) < 0)
+                        return -errno;
+        } else if (errno == EINVAL && rmdir(place->path) < 0)
+                return -errno; /* ENOTEMPTY: the host holds journal files of this machine */
+        return symlink(target, place->path) < 0 ? -errno : 0;
+}
+
+/* Follows what an earlier run has left, and makes nothing of its own. */
+static int link_automatic(StageContext *context, const JournalPlace *place) {
+        struct stat st;
+
+        if (lstat(place->path, &st) < 0)
+                return 0;
+        return S_ISDIR(st.st_mode) ? bind_host_directory(context->root_fd, place) : 0;
+}
+
+static int link_by_mode(StageContext *context, const JournalPlace *place) {
+        switch (context->config->integration.link_journal) {
+        case LINK_JOURNAL_NO:
+                break;
+        case LINK_JOURNAL_AUTO:
+                return link_automatic(context, place);
+        case LINK_JOURNAL_HOST:
+        case LINK_JOURNAL_TRY_HOST:
+                return link_host(context, place);
+        case LINK_JOURNAL_GUEST:
+        case LINK_JOURNAL_TRY_GUEST:
+                return link_guest(context, place);
+        }
+        return 0;
+}
+
+/* "try": without persistent journals on the host, or in a tree that cannot be linked, do without. */
+static bool is_required(LinkJournal mode) {
+        return mode == LINK_JOURNAL_HOST || mode == LINK_JOURNAL_GUEST;
+}
+
+int journal_link(StageContext *context) {
+        LinkJournal mode = context->config->integration.link_journal;
+        JournalPlace place;
+        sd_id128_t host;
+        int r;
+
+        if (mode == LINK_JOURNAL_NO || context->config->source.ephemeral)
+                return 0;
+        if (access(JOURNAL, F_OK) < 0) {
+                if (!is_required(mode))
+                        return 0;
+                return log_error_errno(-errno, "--link-journal=: the host keeps no persistent journal (" JOURNAL
+                                               "); make that directory, or use a try- mode");
+        }
+        if (sd_id128_get_machine(&host) >= 0 && sd_id128_equal(host, context->uuid)) {
+                if (!is_required(mode))
+                        return 0;
+                return log_error_errno(-EEXIST,
+                                       "--link-journal=: the machine's ID is that of the host; remove /etc/machine-id "
+                                       "from the tree, or give --uuid=");
+        }
+        (void) sd_id128_to_string(context->uuid, place.id);
+        (void) snprintf(place.path, sizeof(place.path), "%s/%s", JOURNAL, place.id);
+
+        r = link_by_mode(context, &place);
+        if (r < 0 && is_required(mode))
+                return log_error_errno(r, "--link-journal=: cannot link %s: %m", place.path);
+        if (r < 0)
+                (void) log_debug_errno(r, "%s is not linked: %m", place.path);
+        return 0;
+}
