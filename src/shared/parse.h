@@ -29,8 +29,8 @@ int parse_timespan(const char *s, uint64_t default_unit_usec, uint64_t *ret_usec
 int parse_signal(const char *s);
 
 /* Takes the next word off *s: words are separated by any of the separators, quotes ('…' and "…") hold
- * separators, a backslash outside single quotes takes the next character as it is. Returns 1 and a new string,
- * 0 at the end, -EINVAL for an open quote or a backslash at the end. */
+ * separators, a backslash outside single quotes takes the next character as it is. Returns 1 and a new
+ * string, 0 at the end, -EINVAL for an open quote or a backslash at the end. */
 int split_word(const char **s, const char *separators, char **ret) _must_check_;
 
 /* Takes the next field off *s. Empty fields count; a backslash takes the next character as it is. Returns 1

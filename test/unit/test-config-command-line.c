@@ -190,15 +190,19 @@ TEST(values) {
 
         ASSERT_EQ(parse_line("--capability=CAP_NET_ADMIN,cap_sys_time --capability 12 --drop-capability=all "
                              "--rlimit=RLIMIT_NOFILE=1024:2K --rlimit=CORE=0:infinity",
-                             &s), -EINVAL);
+                             &s),
+                  -EINVAL);
         ASSERT_LOGGED("NOFILE=1024:2K"); /* a number of files is no number of bytes */
 
-        ASSERT_EQ(parse_line("--capability=CAP_NET_ADMIN,cap_sys_time --capability 0 --drop-capability=all "
-                             "--rlimit=RLIMIT_NOFILE=1024:2048 --rlimit=CORE=0:infinity --rlimit=MEMLOCK=8M "
-                             "--rlimit=NICE=-5 --rlimit=RTTIME=1s --oom-score-adjust=-17 --cpu-affinity=0-2,5 "
-                             "--system-call-filter='@keyring bpf' --system-call-filter=~ptrace "
-                             "--kill-signal=SIGRTMIN+3 --slice=devtools-joe --uuid=01234567-89ab-cdef-0123-456789abcdef",
-                             &s), 1);
+        ASSERT_EQ(
+                parse_line("--capability=CAP_NET_ADMIN,cap_sys_time --capability 0 --drop-capability=all "
+                           "--rlimit=RLIMIT_NOFILE=1024:2048 --rlimit=CORE=0:infinity --rlimit=MEMLOCK=8M "
+                           "--rlimit=NICE=-5 --rlimit=RTTIME=1s --oom-score-adjust=-17 --cpu-affinity=0-2,5 "
+                           "--system-call-filter='@keyring bpf' --system-call-filter=~ptrace "
+                           "--kill-signal=SIGRTMIN+3 --slice=devtools-joe "
+                           "--uuid=01234567-89ab-cdef-0123-456789abcdef",
+                           &s),
+                1);
         ASSERT_TRUE(c->capability_add == (1 | UINT64_C(1) << 12 | UINT64_C(1) << 25));
         ASSERT_TRUE(c->capability_drop == UINT64_MAX);
         ASSERT_EQ(c->rlimit[RLIMIT_NOFILE].soft, 1024);
@@ -222,7 +226,8 @@ TEST(interfaces) {
 
         ASSERT_EQ(parse_line("--network-interface=eth0:lan --network-interface eth1 --network-macvlan=eth2 "
                              "--network-veth-extra=a:b --network-zone=twelve-chars --network-veth=no",
-                             &s), 1);
+                             &s),
+                  1);
         ASSERT_EQ(n->n_interfaces, 2);
         ASSERT_STREQ(n->interfaces[0].guest, "lan");
         ASSERT_STREQ(n->interfaces[1].guest, "eth1");
@@ -236,8 +241,11 @@ TEST(credentials) {
         const CredentialsConfig *c = &s.value.credentials;
 
         ASSERT_OK(setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x", 1));
-        ASSERT_EQ(parse_line("--set-credential='a:1\\\\n:2' --load-credential=b:/etc/hostname --load-credential=c:d", &s),
-                  1);
+        ASSERT_EQ(
+                parse_line(
+                        "--set-credential='a:1\\n:2' --load-credential=b:/etc/hostname --load-credential=c:d",
+                        &s),
+                1);
         ASSERT_EQ(c->n_items, 3);
         ASSERT_STREQ(c->items[0].data, "1\n:2");
         ASSERT_EQ(c->items[0].size, 4);

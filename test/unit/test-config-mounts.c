@@ -62,8 +62,9 @@ TEST(relative_source) {
 }
 
 TEST(bad_bind) {
-        static const char *const bad[] = { "", "-", "+", "relative", "/a:b", "/a:", "/a:/b:", "/a:/b:foo",
-                                           "/a:/b:rbind:", "/a:/../b", "/a/..", "+/../a:/b", "+a:/b", "/a\\" };
+        static const char *const bad[] = { "",      "-",         "+",         "relative",     "/a:b",
+                                           "/a:",   "/a:/b:",    "/a:/b:foo", "/a:/b:rbind:", "/a:/../b",
+                                           "/a/..", "+/../a:/b", "+a:/b",     "/a\\" };
         _cleanup_settings_ Settings s = {};
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
@@ -118,7 +119,8 @@ TEST(overlay) {
 TEST(inaccessible) {
         _cleanup_settings_ Settings s = {};
 
-        ASSERT_STREQ(parse_mount(&s, "--inaccessible", "/sys//module/apparmor")->destination, "/sys/module/apparmor");
+        ASSERT_STREQ(parse_mount(&s, "--inaccessible", "/sys//module/apparmor")->destination,
+                     "/sys/module/apparmor");
         ASSERT_TRUE(!parse_mount(&s, "--inaccessible", "//"));
         ASSERT_TRUE(!parse_mount(&s, "--inaccessible", "a"));
 }

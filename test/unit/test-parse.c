@@ -71,8 +71,17 @@ TEST(timespan) {
                 { "1.123456789s", 1123456 },
                 { "infinity", USEC_INFINITY },
         };
-        static const char *const bad[] = { "", " ", "s", "1x", "1..5s", "1.s", "-1", "1 2 min x", "infinity 1",
-                                           "99999999999999999999", "99999999999999w" };
+        static const char *const bad[] = { "",
+                                           " ",
+                                           "s",
+                                           "1x",
+                                           "1..5s",
+                                           "1.s",
+                                           "-1",
+                                           "1 2 min x",
+                                           "infinity 1",
+                                           "99999999999999999999",
+                                           "99999999999999w" };
         uint64_t n;
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
@@ -144,7 +153,8 @@ TEST(fields) {
 }
 
 TEST(unescape) {
-        static const char *const bad[] = { "\\", "\\q", "\\x4", "\\xg1", "\\400", "\\ud800", "\\U00110000", "\\18" };
+        static const char *const bad[] = { "\\",    "\\q",     "\\x4",        "\\xg1",
+                                           "\\400", "\\ud800", "\\U00110000", "\\18" };
         char *out;
         size_t n;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: a small parser of our own rather than getopt_long(3), because the table already says all
- * that getopt would want said again, and because its messages name neither the value nor the nearest option. What
- * it accepts is what GNU getopt accepts with a leading "+": --name=value, --name value, unique prefixes of names,
- * clusters of letters of which the last may have a value, attached or not, and "--". */
+/* Theory of operation: a small parser of our own rather than getopt_long(3), because the table already says
+ * all that getopt would want said again, and because its messages name neither the value nor the nearest
+ * option. What it accepts is what GNU getopt accepts with a leading "+": --name=value, --name value, unique
+ * prefixes of names, clusters of letters of which the last may have a value, attached or not, and "--". */
 
 #include "config/command-line.h"
 
@@ -94,7 +94,8 @@ static int resolve_name(const char *name, size_t length, const Setting **ret) {
                 if (length == 0 || !row->name || strncmp(row->name, name, length) != 0)
                         continue;
                 if (found) {
-                        log_error("--%.*s is ambiguous: --%s, --%s", (int) length, name, found->name, row->name);
+                        log_error("--%.*s is ambiguous: --%s, --%s", (int) length, name, found->name,
+                                  row->name);
                         return -EINVAL;
                 }
                 found = row;
@@ -126,8 +127,8 @@ static int apply(Settings *s, const Setting *row, const char *value) {
         return s->show != SHOW_NOTHING;
 }
 
-/* The deprecated --user=NAME, in which the argument means another option. It may stand alone as well, and then
- * looks like "--user COMMAND": only what can be a user name is taken for one. */
+/* The deprecated --user=NAME, in which the argument means another option. It may stand alone as well, and
+ * then looks like "--user COMMAND": only what can be a user name is taken for one. */
 static int apply_to_heir(Settings *s, const Setting *row, const char *value) {
         const Setting *heir = find_name(row->heir, strlen(row->heir));
 
@@ -208,12 +209,13 @@ int command_line_parse(int argc, char *const argv[], Settings *ret) {
                 c.next++;
                 if (streq(argument, "--"))
                         break;
-                r = argument[1] == '-' ? parse_long(&s, argument + 2, &c) : parse_cluster(&s, argument + 1, &c);
+                r = argument[1] == '-' ? parse_long(&s, argument + 2, &c)
+                                       : parse_cluster(&s, argument + 1, &c);
         }
         if (r == 0)
                 r = take_positionals(&s, &c);
         if (r < 0)
                 return r;
-        *ret = TAKE(s, (Settings) {});
+        *ret = TAKE(s, (Settings){});
         return ret->show == SHOW_NOTHING;
 }

@@ -16,5 +16,6 @@ void command_line_show(const Settings *s, FILE *f);
 void command_line_help(FILE *f);
 extern const char *const help_group_titles[_HELP_GROUP_MAX];
 
-/* The values a setting can have, one a line: what "help" as value asks for. Nothing for types without a list. */
+/* The values a setting can have, one a line: what "help" as value asks for. Nothing for types without a list.
+ */
 void setting_list_values(const Setting *row, FILE *f);

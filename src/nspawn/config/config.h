@@ -71,12 +71,16 @@ typedef enum TimezoneMode {
 typedef enum VolatileMode { VOLATILE_NO, VOLATILE_YES, VOLATILE_STATE, VOLATILE_OVERLAY } VolatileMode;
 
 /* How much of /sys and /proc/sys the guest may write: nothing, /proc/sys/net, or all of it unmasked. */
-typedef enum ApiVfsWritable { API_VFS_WRITABLE_NO, API_VFS_WRITABLE_YES, API_VFS_WRITABLE_NETWORK } ApiVfsWritable;
+typedef enum ApiVfsWritable {
+        API_VFS_WRITABLE_NO,
+        API_VFS_WRITABLE_YES,
+        API_VFS_WRITABLE_NETWORK,
+} ApiVfsWritable;
 
 typedef enum SettingsMode { SETTINGS_NO, SETTINGS_YES, SETTINGS_OVERRIDE, SETTINGS_TRUSTED } SettingsMode;
 
-/* Where the root comes from. After config_resolve() machine is set, and directory unless there is only something
- * to clean up. */
+/* Where the root comes from. After config_resolve() machine is set, and directory unless there is only
+ * something to clean up. */
 typedef struct SourceConfig {
         char *directory; /* absolute path on the host, symlinks resolved */
         char *machine;   /* a valid machine name */
@@ -113,8 +117,8 @@ typedef struct UnitConfig {
         bool user_scope; /* --user: the user's manager instead of the system's */
 } UnitConfig;
 
-/* A HOST[:GUEST] pair of interface names. Without GUEST it is equal to host, but for macvlan and ipvlan: there it
- * is NULL, and the name is made from the host's with a prefix. */
+/* A HOST[:GUEST] pair of interface names. Without GUEST it is equal to host, but for macvlan and ipvlan it is
+ * NULL then, and the name is made from the host's with a prefix. */
 typedef struct InterfacePair {
         char *host, *guest;
 } InterfacePair;
@@ -162,11 +166,12 @@ typedef struct IntegrationConfig {
 typedef enum MountKind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_OVERLAY, MOUNT_INACCESSIBLE } MountKind;
 typedef enum BindIdmap { BIND_IDMAP_NONE, BIND_IDMAP_MAP, BIND_IDMAP_ROOT, BIND_IDMAP_OWNER } BindIdmap;
 
-/* One --bind=, --tmpfs=, --overlay= or --inaccessible=. All paths are absolute. The destination and sources in the
- * guest have no "." or ".." parts; sources on the host may have "..", which means what it means to the kernel. */
+/* One --bind=, --tmpfs=, --overlay= or --inaccessible=. All paths are absolute. The destination and sources
+ * in the guest have no "." or ".." parts; sources on the host may have "..", which means what it means to the
+ * kernel. */
 typedef struct CustomMount {
         MountKind kind;
-        char **sources;        /* bind: one; overlay: the lowers, topmost last; "" for a temporary directory */
+        char **sources;        /* bind: one; overlay: the lowers, topmost last; "" for a temporary one */
         bool *source_in_guest; /* per source: a "+" prefix, the path is below the guest's root */
         char *upper;           /* overlay only; NULL when read-only, "" for a temporary directory */
         bool upper_in_guest;
@@ -195,7 +200,7 @@ typedef struct CredentialsConfig {
 
 typedef struct OutputConfig {
         ConsoleMode console;
-        char *background; /* parameters of an SGR sequence, such as "44"; "" for no tint, NULL for the default */
+        char *background; /* of an SGR sequence, such as "44"; "" for no tint, NULL for the default */
         bool quiet;
         bool dry_run; /* print the plan, start nothing */
 } OutputConfig;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: credentials are read once, before anything is started, so that a machine that reboots gets
- * the ones it began with. The sources are the user's and trusted; the limit is there because all of it is later
- * kept in unswappable memory. Runs in the supervisor, in the host's namespaces, with the user's privileges. */
+/* Theory of operation: credentials are read once, before anything is started, so that a machine that reboots
+ * gets the ones it began with. The sources are the user's and trusted; the limit is there because all of it
+ * is later kept in unswappable memory. Runs in the supervisor, in the host's namespaces, with the user's
+ * privileges. */
 
 #include "config/credentials.h"
 
@@ -59,7 +60,8 @@ int credentials_load(CredentialsConfig *credentials) {
                         char *data;
                         int r = read_source(c->path, &data, &c->size);
                         if (r < 0)
-                                return log_error_errno(r, "cannot load credential %s from %s: %m", c->id, c->path);
+                                return log_error_errno(r, "cannot load credential %s from %s: %m", c->id,
+                                                       c->path);
                         c->data = data;
                 }
                 total += c->size;

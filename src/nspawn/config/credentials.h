@@ -3,6 +3,6 @@
 
 #include "config/config.h"
 
-/* Reads the data of every credential that has a path and no data yet: from a file, or from a stream socket until
- * its end. Failure is logged. */
+/* Reads the data of every credential that has a path and no data yet: from a file, or from a stream socket
+ * until its end. Failure is logged. */
 int credentials_load(CredentialsConfig *credentials);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: what is printed instead of starting a machine, made from the table. It goes to standard
- * output, unpaged and never wrapped within a name: callers search it for the literal names of options. */
+/* Theory of operation: what is printed instead of starting a machine, made from the table. It goes to
+ * standard output, unpaged and never wrapped within a name: callers search it for the literal names of
+ * options. */
 
 #include "config/command-line.h"
 #include "config/version.h"
@@ -34,8 +35,8 @@ static int print_term(const Setting *row, FILE *f) {
                 return fprintf(f, "  %s", letter);
         if (!row->metavar || (row->argument == ARGUMENT_NONE))
                 return fprintf(f, "  %s --%s", letter, row->name);
-        return fprintf(f, row->argument == ARGUMENT_OPTIONAL ? "  %s --%s[=%s]" : "  %s --%s=%s", letter, row->name,
-                       row->metavar);
+        return fprintf(f, row->argument == ARGUMENT_OPTIONAL ? "  %s --%s[=%s]" : "  %s --%s=%s", letter,
+                       row->name, row->metavar);
 }
 
 /* Fills lines from TEXT_COLUMN on, the first of which already has column characters. */
@@ -65,10 +66,11 @@ static void print_row(const Setting *row, FILE *f) {
 }
 
 void command_line_help(FILE *f) {
-        fprintf(f, "nspawn [OPTION...] [COMMAND [ARGUMENT...]]\n"
-                   "nspawn -b [OPTION...] [ARGUMENT-OF-INIT...]\n"
-                   "\n"
-                   "Run a command or boot an operating system in a directory tree.\n");
+        fprintf(f,
+                "nspawn [OPTION...] [COMMAND [ARGUMENT...]]\n"
+                "nspawn -b [OPTION...] [ARGUMENT-OF-INIT...]\n"
+                "\n"
+                "Run a command or boot an operating system in a directory tree.\n");
 
         for (HelpGroup group = 0; group < _HELP_GROUP_MAX; group++) {
                 fprintf(f, "\n%s:\n", help_group_titles[group]);

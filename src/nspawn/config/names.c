@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: pure predicates. Machine names become file names, cgroup names, bus object paths and host
- * names, so they are held to what all of those can take. */
+/* Theory of operation: pure predicates. Machine names become file names, cgroup names, bus object paths and
+ * host names, so they are held to what all of those can take. */
 
 #include "names.h"
 
@@ -24,8 +24,9 @@ bool machine_name_is_valid(const char *s) {
         if (!*s || strlen(s) > MACHINE_NAME_MAX)
                 return false;
         for (; *s; previous = *s++)
-                if (*s == '.' ? previous == '.' || previous == '-'
-                              : *s == '-' ? previous == '.' : !is_alphanumeric(*s))
+                if (*s == '.'           ? previous == '.' || previous == '-'
+                            : *s == '-' ? previous == '.'
+                                        : !is_alphanumeric(*s))
                         return false;
         return previous != '.' && previous != '-';
 }
@@ -59,7 +60,8 @@ bool interface_name_is_valid(const char *s) {
         if (streq(s, ".") || streq(s, "..") || streq(s, "all") || streq(s, "default"))
                 return false;
         for (; *s; s++) {
-                if (*s <= ' ' || *s >= 0x7f || strchr("/:%\"\'\\", *s)) /* also the bytes above ASCII, if signed */
+                if (*s <= ' ' || *s >= 0x7f ||
+                    strchr("/:%\"\'\\", *s)) /* also the bytes above ASCII, if signed */
                         return false;
                 only_digits = only_digits && is_digit(*s);
         }

@@ -5,7 +5,8 @@
 
 #include "macros.h"
 
-/* Machine and host names: labels of letters, digits and inner hyphens, joined by single dots; at most 64 bytes. */
+/* Machine and host names: labels of letters, digits and inner hyphens, joined by single dots; at most 64
+ * bytes. */
 bool machine_name_is_valid(const char *s);
 
 /* Makes a machine name of s by dropping what is not allowed in one. -EINVAL if nothing is left. */

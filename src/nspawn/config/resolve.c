@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the supervisor before anything is changed. Order matters in four places. The tree is
- * located before the settings file, since the file lies beside it. Everything is merged before anything is judged,
- * since a refusal may need a switch and a key together. Refusals come before implications, which would hide who said
- * what. And credentials are read last, when nothing else can fail. */
+/* Theory of operation: runs in the supervisor before anything is changed. Order matters in four places. The
+ * tree is located before the settings file, since the file lies beside it. Everything is merged before
+ * anything is judged, since a refusal may need a switch and a key together. Refusals come before
+ * implications, which would hide who said what. And credentials are read last, when nothing else can fail. */
 
 #include "config/resolve.h"
 
@@ -25,8 +25,13 @@
 
 static int search_machine(const char *name, const char *const *search, char **ret) {
         static const char *const standard[] = {
-                "/etc/machines",     "/run/machines",           "/var/lib/machines",
-                "/var/lib/container", "/usr/local/lib/machines", "/usr/lib/machines", NULL,
+                "/etc/machines",
+                "/run/machines",
+                "/var/lib/machines",
+                "/var/lib/container",
+                "/usr/local/lib/machines",
+                "/usr/lib/machines",
+                NULL,
         };
 
         for (const char *const *d = search ?: standard; *d; d++) {
@@ -40,8 +45,9 @@ static int search_machine(const char *name, const char *const *search, char **re
                         return 0;
                 }
         }
-        log_error("there is no directory tree of the name \"%s\" in /var/lib/machines or the other places for machines; "
-                  "give it with --directory=", name);
+        log_error("there is no directory tree \"%s\" in /var/lib/machines or the other places for machines; "
+                  "give it with --directory=",
+                  name);
         return -ENOENT;
 }
 
@@ -81,12 +87,13 @@ static int name_from_directory(const char *directory, char **ret) {
         if (r == -ENOMEM)
                 return log_oom();
         if (r < 0)
-                return log_error_errno(r, "cannot make a machine name of \"%s\", give one with --machine=", base);
+                return log_error_errno(r, "cannot make a machine name of \"%s\", give one with --machine=",
+                                       base);
         return 0;
 }
 
-/* Name and parent are those of the path as it was given, so that a symlink names the machine. Only a path that has
- * no name of its own, like "..", is taken for what it leads to. */
+/* Name and parent are those of the path as it was given, so that a symlink names the machine. Only a path
+ * that has no name of its own, like "..", is taken for what it leads to. */
 static int name_tree(Settings *cli) {
         SourceConfig *source = &cli->value.source;
         _cleanup_free_ char *given = strdup(source->directory);
@@ -129,7 +136,7 @@ int config_locate(Settings *cli, const char *const *search) {
                         r = search_machine(source->machine, search, &source->directory);
                 else {
                         source->directory = getcwd(NULL, 0);
-                        r = source->directory ? 0 : log_error_errno(-errno, "cannot find the working directory: %m");
+                        r = source->directory ? 0 : log_error_errno(-errno, "cannot find out where I am: %m");
                 }
                 if (r < 0)
                         return r;
@@ -141,8 +148,8 @@ int config_locate(Settings *cli, const char *const *search) {
 /* — what does not go together — */
 
 static bool has_network_member(const NetworkConfig *n) {
-        return n->veth || n->bridge || n->zone || n->n_veth_extra > 0 || n->n_interfaces > 0 || n->n_macvlan > 0 ||
-                n->n_ipvlan > 0;
+        return n->veth || n->bridge || n->zone || n->n_veth_extra > 0 || n->n_interfaces > 0 ||
+                n->n_macvlan > 0 || n->n_ipvlan > 0;
 }
 
 static bool refuse_two_starts(const Settings *s) {
@@ -195,16 +202,20 @@ static const struct {
 } refusals[] = {
         { refuse_two_starts, "--boot and --as-pid2 cannot be used together" },
         { refuse_user_scope, "--user needs --private-users=managed, which is not available yet" },
-        { refuse_host_root, "the host's own root directory can be used with --ephemeral, --volatile=yes or "
-                            "--volatile=state only" },
-        { refuse_ephemeral_journal, "--ephemeral cannot be used with --link-journal=host or guest; try-host and "
-                                    "try-guest are possible" },
+        { refuse_host_root,
+          "the host's own root directory can be used with --ephemeral, --volatile=yes or "
+          "--volatile=state only" },
+        { refuse_ephemeral_journal,
+          "--ephemeral cannot be used with --link-journal=host or guest; try-host and "
+          "try-guest are possible" },
         { refuse_bridge_and_zone, "--network-bridge= and --network-zone= cannot be used together" },
-        { refuse_namespace_and_members, "--network-namespace-path= cannot be used with other network options than "
-                                        "--private-network" },
+        { refuse_namespace_and_members,
+          "--network-namespace-path= cannot be used with other network options than "
+          "--private-network" },
         { refuse_ambient_boot, "--ambient-capability= is of no use when booting: leave out --boot" },
-        { refuse_ambient_outside, "--ambient-capability= names a capability that the machine does not have: add it "
-                                  "with --capability=" },
+        { refuse_ambient_outside,
+          "--ambient-capability= names a capability that the machine does not have: add it "
+          "with --capability=" },
 };
 
 static int check_refusals(const Settings *s) {
@@ -218,8 +229,8 @@ static int check_refusals(const Settings *s) {
 
 /* — what follows — */
 
-/* NAME=VALUE without a "." in NAME, as the kernel does with what it does not know itself. In a variable's name
- * "-" becomes "_". */
+/* NAME=VALUE without a "." in NAME, as the kernel does with what it does not know itself. In a variable's
+ * name "-" becomes "_". */
 static int add_boot_variable(char *argument, char ***environment, bool *ret_taken) {
         size_t name = strcspn(argument, "=");
         _cleanup_free_ char *assignment = strdup(argument);
@@ -286,8 +297,8 @@ static int apply_implications(Settings *s, const char *plain_name) {
         c->payload.mode = s->boot ? START_BOOT : s->as_pid2 ? START_STUB : START_COMMAND;
         n->veth = n->veth || n->bridge || n->zone;
         n->private_network = n->private_network || n->namespace_path || has_network_member(n);
-        c->source.read_only = c->source.read_only || c->source.volatile_mode != VOLATILE_NO ||
-                has_root_mount(&c->mounts);
+        c->source.read_only =
+                c->source.read_only || c->source.volatile_mode != VOLATILE_NO || has_root_mount(&c->mounts);
 
         if (c->payload.mode == START_BOOT) {
                 r = split_boot_arguments(&c->payload);
@@ -346,7 +357,7 @@ int config_resolve(Settings *cli, Settings *file, MachineConfig *ret) {
                 settings_free(file);
         if (r < 0)
                 return r;
-        *ret = TAKE(s.value, (MachineConfig) {});
+        *ret = TAKE(s.value, (MachineConfig){});
         return 0;
 }
 

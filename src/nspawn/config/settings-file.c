@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: a .nspawn file below /etc or /run was put there by the administrator and may say anything.
- * One that lies beside the tree may have come with the tree, from anywhere: it may be a FIFO, endless, or garbage,
- * and it may not widen what the machine can do. So it is opened without blocking, must be a regular file of sane
- * size, is never quoted beyond its keys and values, and its privileged keys are left out with a warning. */
+/* Theory of operation: a .nspawn file below /etc or /run was put there by the administrator and may say
+ * anything. One that lies beside the tree may have come with the tree, from anywhere: it may be a FIFO,
+ * endless, or garbage, and it may not widen what the machine can do. So it is opened without blocking, must
+ * be a regular file of sane size, is never quoted beyond its keys and values, and its privileged keys are
+ * left out with a warning. */
 
 #include "config/settings-file.h"
 
@@ -67,18 +68,20 @@ static int handle_assignment(const IniLine *line, void *userdata) {
         const Setting *row;
 
         if (!line->key || !line->section) {
-                log_warning("%s:%u: this is no assignment within a section, ignoring it", r->path, line->number);
+                log_warning("%s:%u: this is no assignment within a section, ignoring it", r->path,
+                            line->number);
                 return 0;
         }
         row = find_key(line->section, line->key);
         if (!row) {
-                log_warning("%s:%u: there is no setting %s= in section [%s], ignoring it", r->path, line->number,
-                            line->key, line->section);
+                log_warning("%s:%u: there is no setting %s= in section [%s], ignoring it", r->path,
+                            line->number, line->key, line->section);
                 return 0;
         }
         if (!r->trusted && needs_trust(row, line->value)) {
-                log_warning("%s:%u: %s= needs a file in /etc/systemd/nspawn or --settings=trusted, ignoring it",
-                            r->path, line->number, line->key);
+                log_warning(
+                        "%s:%u: %s= needs a file in /etc/systemd/nspawn or --settings=trusted, ignoring it",
+                        r->path, line->number, line->key);
                 return 0;
         }
 

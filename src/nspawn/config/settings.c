@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: Settings are handled by walking the table; nothing here knows a single setting by name.
- * The set bit belongs to a field, not to a row: rows that share a field (--bind= and --tmpfs=, or -j and
- * --link-journal=) share the bit of the first of them. Each command line, file, environment and the defaults give
- * one Settings; merging moves values, so nothing is copied and each is freed where it ends up. */
+/* Theory of operation: Settings are handled by walking the table; nothing here knows a single setting by
+ * name. The set bit belongs to a field, not to a row: rows that share a field (--bind= and --tmpfs=, or -j
+ * and --link-journal=) share the bit of the first of them. Command line, file, environment and defaults give
+ * one Settings each; merging moves values, so nothing is copied and each is freed where it ends up. */
 
 #include "config/settings.h"
 
@@ -67,14 +67,14 @@ void settings_free(Settings *s) {
                         destroy_field(s, row);
         free(s->plain_name);
         free(s->tree_parent);
-        *s = (Settings) {};
+        *s = (Settings){};
 }
 
 void machine_config_free(MachineConfig *config) {
         Settings s = { .value = *config };
 
         settings_free(&s);
-        *config = (MachineConfig) {};
+        *config = (MachineConfig){};
 }
 
 static int log_parse_error(int error, const Setting *row, const char *where, const char *text) {
@@ -124,7 +124,8 @@ void settings_merge(Settings *s, Settings *weaker) {
         FOREACH_SETTING(row) {
                 void *to = field_of(s, row), *from = field_of(weaker, row);
 
-                if (row != setting_canonical(row) || !has_row(weaker, row) || masks & UINT64_C(1) << row->mask)
+                if (row != setting_canonical(row) || !has_row(weaker, row) ||
+                    masks & UINT64_C(1) << row->mask)
                         continue;
                 if (!has_row(s, row)) {
                         destroy_field(s, row);
@@ -152,7 +153,7 @@ int settings_from_environment(Settings *ret) {
                 if (r < 0)
                         return r;
         }
-        *ret = TAKE(s, (Settings) {});
+        *ret = TAKE(s, (Settings){});
         return 0;
 }
 
@@ -161,10 +162,11 @@ int settings_from_defaults(Settings *ret) {
 
         FOREACH_SETTING(row)
                 if (row->fallback) {
-                        int r = settings_apply(&s, row, ORIGIN_DEFAULT, row->name ?: row->variable, row->fallback);
+                        int r = settings_apply(&s, row, ORIGIN_DEFAULT, row->name ?: row->variable,
+                                               row->fallback);
                         if (r < 0)
                                 return r;
                 }
-        *ret = TAKE(s, (Settings) {});
+        *ret = TAKE(s, (Settings){});
         return 0;
 }

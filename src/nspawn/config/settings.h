@@ -2,9 +2,9 @@
 #pragma once
 
 /* The one table of settings. A row says everything about a setting: how it is spelled on the command line, in
- * .nspawn files and in the environment, what values it takes, where the value goes, and what it is when nobody
- * says. Parsing, --help, shell completion, the manual's term lists, merging and freeing all read this table, so
- * that a new setting is one row (and a field in config.h). */
+ * .nspawn files and in the environment, what values it takes, where the value goes, and what it is when
+ * nobody says. Parsing, --help, shell completion, the manual's term lists, merging and freeing all read this
+ * table, so that a new setting is one row (and a field in config.h). */
 
 #include <stdio.h>
 
@@ -80,7 +80,8 @@ typedef struct Setting {
         Argument argument;
         const char *metavar; /* of the argument; also how NAME= is shown in manuals */
         const char *implied; /* the value meant by the switch alone */
-        const char *heir;    /* long option that takes the argument instead, with a warning: a deprecated spelling */
+        const char *
+                heir; /* long option that takes the argument instead, with a warning: a deprecated spelling */
         HelpGroup group;
         const char *help; /* NULL: works, but is not shown anywhere */
 
@@ -102,7 +103,8 @@ typedef struct Setting {
 extern const Setting settings_table[];
 extern const size_t settings_table_size;
 
-#define FOREACH_SETTING(row) for (const Setting *row = settings_table; row < settings_table + settings_table_size; row++)
+#define FOREACH_SETTING(row)                                                                                 \
+        for (const Setting *row = settings_table; row < settings_table + settings_table_size; row++)
 
 /* What to do instead of starting a machine. */
 typedef enum Show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_VALUES } Show;

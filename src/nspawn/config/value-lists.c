@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: the types whose values add up. A failed parse appends nothing. Credentials that are to be
- * loaded are only named here; their data is read when everything else is known to be valid. */
+/* Theory of operation: the types whose values add up. A failed parse appends nothing. Credentials that are to
+ * be loaded are only named here; their data is read when everything else is known to be valid. */
 
 #include "config/capability.h"
 #include "config/names.h"
@@ -13,18 +13,17 @@ static void destroy_strv(void *field) {
         strv_free(*(char ***) field);
 }
 
-static int parse_argument(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
-        (void) type, (void) origin;
+static int parse_argument(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         return strv_append(field, text);
 }
 
 /* NAME=VALUE, or NAME on our command line for the value it has in our environment; nothing if it has none. */
-static int parse_environment(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_environment(_unused_ const ValueType *type, ValueOrigin origin, const char *text,
+                             void *field) {
         _cleanup_free_ char *assignment = NULL;
         size_t name = strcspn(text, "=");
         const char *value;
 
-        (void) type;
         if (!variable_name_is_valid(text, name))
                 return -EINVAL;
         if (text[name] == '=')
@@ -40,10 +39,9 @@ static int parse_environment(const ValueType *type, ValueOrigin origin, const ch
         return strv_env_set(field, assignment);
 }
 
-static int parse_property(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_property(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         size_t name = strcspn(text, "=");
 
-        (void) type, (void) origin;
         if (text[name] != '=' || !variable_name_is_valid(text, name))
                 return -EINVAL;
         return strv_append(field, text);
@@ -51,11 +49,10 @@ static int parse_property(const ValueType *type, ValueOrigin origin, const char 
 
 /* — capabilities — */
 
-static int parse_capabilities(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_capabilities(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         uint64_t set = 0;
         int r;
 
-        (void) type, (void) origin;
         for (;;) {
                 _cleanup_free_ char *word = NULL;
 
@@ -77,7 +74,8 @@ static int parse_capabilities(const ValueType *type, ValueOrigin origin, const c
         return 0;
 }
 
-static int parse_ambient_capabilities(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_ambient_capabilities(const ValueType *type, ValueOrigin origin, const char *text,
+                                      void *field) {
         uint64_t set = 0;
         int r;
 
@@ -116,13 +114,12 @@ static bool syscall_name_is_valid(const char *s) {
         return *s && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] == 0;
 }
 
-static int parse_syscall_filter(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_syscall_filter(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         SyscallFilter *filter = field;
         char ***list = *text == '~' ? &filter->deny : &filter->allow;
         _cleanup_strv_ char **names = NULL;
         int r;
 
-        (void) type, (void) origin;
         text += *text == '~';
         for (;;) {
                 char *name;
@@ -193,17 +190,15 @@ static int add_pair(PairList *list, const char *text, bool guest_like_host) {
         if (!bigger)
                 return -ENOMEM;
         list->items = bigger;
-        list->items[list->n_items++] = (InterfacePair) { TAKE_PTR(host), TAKE_PTR(guest) };
+        list->items[list->n_items++] = (InterfacePair){ TAKE_PTR(host), TAKE_PTR(guest) };
         return 0;
 }
 
-static int parse_pair(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
-        (void) type, (void) origin;
+static int parse_pair(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         return add_pair(field, text, true);
 }
 
-static int parse_child_pair(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
-        (void) type, (void) origin;
+static int parse_child_pair(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         return add_pair(field, text, false);
 }
 
@@ -238,17 +233,16 @@ static int add_credential(CredentialsConfig *c, const char **text, Credential **
                 return -ENOMEM;
         c->items = bigger;
         *ret = &c->items[c->n_items];
-        **ret = (Credential) { .id = TAKE_PTR(id) };
+        **ret = (Credential){ .id = TAKE_PTR(id) };
         return 0;
 }
 
-static int parse_literal_credential(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_literal_credential(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         CredentialsConfig *c = field;
         Credential *item;
         char *data;
         int r;
 
-        (void) type, (void) origin;
         r = add_credential(c, &text, &item);
         if (r < 0)
                 return r;
@@ -275,12 +269,11 @@ static int credential_source(const char *text, char **ret) {
         return asprintf(ret, "%s/%s", directory, text) < 0 ? -ENOMEM : 0;
 }
 
-static int parse_loaded_credential(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_loaded_credential(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         CredentialsConfig *c = field;
         Credential *item;
         int r;
 
-        (void) type, (void) origin;
         r = add_credential(c, &text, &item);
         if (r < 0)
                 return r;
@@ -296,13 +289,11 @@ static int parse_loaded_credential(const ValueType *type, ValueOrigin origin, co
 /* — the types — */
 
 #define DEFINE_LIST(id, type, parse_function, destroy_function, text, ...)                                   \
-        const ValueType value_##id = {                                                                       \
-                .size = sizeof(type),                                                                        \
-                .parse = parse_function,                                                                     \
-                .destroy = destroy_function,                                                                 \
-                .expects = text,                                                                             \
-                __VA_ARGS__                                                                                  \
-        }
+        const ValueType value_##id = { .size = sizeof(type),                                                 \
+                                       .parse = parse_function,                                              \
+                                       .destroy = destroy_function,                                          \
+                                       .expects = text,                                                      \
+                                       __VA_ARGS__ }
 
 DEFINE_LIST(arguments, char **, parse_argument, destroy_strv, "an argument");
 DEFINE_LIST(environment, char **, parse_environment, destroy_strv, "an assignment NAME=VALUE of a variable");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: the little languages of --bind=, --tmpfs=, --overlay= and --inaccessible=. All fields are
- * separated by colons; a backslash takes the next character as it is. Each spec becomes one CustomMount at the end
- * of the list, in the order given, which is the order they will be mounted in. */
+/* Theory of operation: the little languages of --bind=, --tmpfs=, --overlay= and --inaccessible=. All fields
+ * are separated by colons; a backslash takes the next character as it is. Each spec becomes one CustomMount
+ * at the end of the list, in the order given, which is the order they will be mounted in. */
 
 #include "config/value-types.h"
 #include "parse.h"
@@ -31,7 +31,7 @@ static int add_mount(MountsConfig *mounts, CustomMount *m) {
         if (!bigger)
                 return -ENOMEM;
         mounts->items = bigger;
-        mounts->items[mounts->n_items++] = TAKE(*m, (CustomMount) {});
+        mounts->items[mounts->n_items++] = TAKE(*m, (CustomMount){});
         return 0;
 }
 
@@ -163,12 +163,11 @@ static int parse_bind(const ValueType *type, ValueOrigin origin, const char *tex
 
 /* — tmpfs — */
 
-static int parse_tmpfs(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_tmpfs(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         _cleanup_free_ char *path = NULL;
         CustomMount m = { .kind = MOUNT_TMPFS };
         int r;
 
-        (void) type, (void) origin;
         r = split_field(&text, ':', &path);
         if (r < 0)
                 return r;
@@ -226,11 +225,10 @@ static int parse_overlay(const ValueType *type, ValueOrigin origin, const char *
 
 /* — inaccessible — */
 
-static int parse_inaccessible(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+static int parse_inaccessible(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         CustomMount m = { .kind = MOUNT_INACCESSIBLE };
         int r;
 
-        (void) type, (void) origin;
         r = value_make_guest_path(text, &m.destination);
         if (r >= 0)
                 r = streq(m.destination, "/") ? -EINVAL : add_mount(field, &m);
@@ -241,13 +239,11 @@ static int parse_inaccessible(const ValueType *type, ValueOrigin origin, const c
 /* — the types — */
 
 #define DEFINE_MOUNT(id, function, text, ...)                                                                \
-        const ValueType value_##id = {                                                                       \
-                .size = sizeof(MountsConfig),                                                                \
-                .parse = function,                                                                           \
-                .destroy = destroy_mounts,                                                                   \
-                .expects = text,                                                                             \
-                __VA_ARGS__                                                                                  \
-        }
+        const ValueType value_##id = { .size = sizeof(MountsConfig),                                         \
+                                       .parse = function,                                                    \
+                                       .destroy = destroy_mounts,                                            \
+                                       .expects = text,                                                      \
+                                       __VA_ARGS__ }
 
 #define BIND_EXPECTS                                                                                         \
         "a bind mount SOURCE[:DESTINATION[:OPTIONS]], the destination absolute, options of rbind, norbind, " \
@@ -256,8 +252,10 @@ static int parse_inaccessible(const ValueType *type, ValueOrigin origin, const c
 DEFINE_MOUNT(bind, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);
 DEFINE_MOUNT(bind_read_only, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);
 DEFINE_MOUNT(tmpfs, parse_tmpfs, "an absolute path in the machine, with options after a colon");
-DEFINE_MOUNT(overlay, parse_overlay, "an overlay LOWER[:LOWER...]:[UPPER:]DESTINATION, the destination absolute",
+DEFINE_MOUNT(overlay, parse_overlay,
+             "an overlay LOWER[:LOWER...]:[UPPER:]DESTINATION, the destination absolute",
              .completion = COMPLETE_DIRECTORY);
-DEFINE_MOUNT(overlay_read_only, parse_overlay, "an overlay LOWER[:LOWER...]:DESTINATION, the destination absolute",
+DEFINE_MOUNT(overlay_read_only, parse_overlay,
+             "an overlay LOWER[:LOWER...]:DESTINATION, the destination absolute",
              .completion = COMPLETE_DIRECTORY);
 DEFINE_MOUNT(inaccessible, parse_inaccessible, "an absolute path in the machine, other than /");

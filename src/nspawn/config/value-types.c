@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: each type is a row of functions and words; many share a parse function and differ in the
- * words. Parsing judges the text alone: whether a path exists or an interface is there is found out later, by
- * whoever uses it. Only a relative path looks at the outside: at the working directory. */
+/* Theory of operation: each type is a row of functions and words; many share a parse function and differ in
+ * the words. Parsing judges the text alone: whether a path exists or an interface is there is found out
+ * later, by whoever uses it. Only a relative path looks at the outside: at the working directory. */
 
 #include "config/value-types.h"
 
 #include <limits.h>
 #include <signal.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "config/names.h"
 #include "parse.h"
-
-#define UNUSED_TYPE_ORIGIN _unused_ const ValueType *type, _unused_ ValueOrigin origin
 
 /* — strings — */
 
@@ -139,15 +136,15 @@ static bool consists_of(const char *text, const char *characters) {
 
 /* A dash in a slice's name is a level of its cgroup path, so none may be empty. */
 static int parse_slice(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
-        static const char allowed[] =
-                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\";
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\";
         const char *suffix = endswith(text, ".slice");
         size_t n = suffix ? (size_t) (suffix - text) : strlen(text);
         char *slice;
 
         if (n == 0 || n > 240 || !consists_of(text, allowed))
                 return -EINVAL;
-        if (!(n == 1 && *text == '-') && (*text == '-' || *text == '.' || text[n - 1] == '-' || strstr(text, "--")))
+        if (!(n == 1 && *text == '-') &&
+            (*text == '-' || *text == '.' || text[n - 1] == '-' || strstr(text, "--")))
                 return -EINVAL;
         if (asprintf(&slice, "%.*s.slice", (int) n, text) < 0)
                 return -ENOMEM;
@@ -182,8 +179,8 @@ static int parse_no_private_users(UNUSED_TYPE_ORIGIN, const char *text, void *fi
                 *(bool *) field = false;
                 return 0;
         }
-        if (parse_bool(text) > 0 || streq(text, "pick") || streq(text, "identity") || streq(text, "managed") ||
-            parse_unsigned(text, UINT32_MAX, &base) >= 0)
+        if (parse_bool(text) > 0 || streq(text, "pick") || streq(text, "identity") ||
+            streq(text, "managed") || parse_unsigned(text, UINT32_MAX, &base) >= 0)
                 return -EOPNOTSUPP;
         return -EINVAL;
 }
@@ -319,7 +316,8 @@ static int parse_mac_address(UNUSED_TYPE_ORIGIN, const char *text, void *field) 
         MacAddress mac = { .set = true };
         int n = 0;
 
-        if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", b, b + 1, b + 2, b + 3, b + 4, b + 5, &n) != 6 || text[n])
+        if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", b, b + 1, b + 2, b + 3, b + 4, b + 5, &n) != 6 ||
+            text[n])
                 return -EINVAL;
         if (!consists_of(text, "0123456789abcdefABCDEF:"))
                 return -EINVAL;
@@ -331,119 +329,13 @@ static int parse_mac_address(UNUSED_TYPE_ORIGIN, const char *text, void *field) 
         return 0;
 }
 
-/* — resource limits — */
-
-typedef enum LimitUnit { LIMIT_PLAIN, LIMIT_BYTES, LIMIT_SECONDS, LIMIT_MICROSECONDS, LIMIT_NICE } LimitUnit;
-
-static const struct {
-        const char *name;
-        LimitUnit unit;
-} limits[RLIM_NLIMITS] = {
-        [RLIMIT_CPU] = { "CPU", LIMIT_SECONDS },
-        [RLIMIT_FSIZE] = { "FSIZE", LIMIT_BYTES },
-        [RLIMIT_DATA] = { "DATA", LIMIT_BYTES },
-        [RLIMIT_STACK] = { "STACK", LIMIT_BYTES },
-        [RLIMIT_CORE] = { "CORE", LIMIT_BYTES },
-        [RLIMIT_RSS] = { "RSS", LIMIT_BYTES },
-        [RLIMIT_NOFILE] = { "NOFILE", LIMIT_PLAIN },
-        [RLIMIT_AS] = { "AS", LIMIT_BYTES },
-        [RLIMIT_NPROC] = { "NPROC", LIMIT_PLAIN },
-        [RLIMIT_MEMLOCK] = { "MEMLOCK", LIMIT_BYTES },
-        [RLIMIT_LOCKS] = { "LOCKS", LIMIT_PLAIN },
-        [RLIMIT_SIGPENDING] = { "SIGPENDING", LIMIT_PLAIN },
-        [RLIMIT_MSGQUEUE] = { "MSGQUEUE", LIMIT_BYTES },
-        [RLIMIT_NICE] = { "NICE", LIMIT_NICE },
-        [RLIMIT_RTPRIO] = { "RTPRIO", LIMIT_PLAIN },
-        [RLIMIT_RTTIME] = { "RTTIME", LIMIT_MICROSECONDS },
-};
-
-static void list_limits(FILE *f) {
-        for (size_t i = 0; i < ELEMENTSOF(limits); i++)
-                fprintf(f, "%s\n", limits[i].name);
-}
-
-/* A signed value is a nice level, which the kernel counts as 20 minus it; an unsigned one is the kernel's. */
-static int parse_nice_limit(const char *text, uint64_t *ret) {
-        uint64_t n;
-        int nice;
-
-        if (*text == '+' || *text == '-') {
-                if (parse_int(text, -20, 19, &nice) < 0)
-                        return -EINVAL;
-                n = (uint64_t) (20 - nice);
-        } else if (parse_unsigned(text, 40, &n) < 0)
-                return -EINVAL;
-        *ret = n;
-        return 0;
-}
-
-static int parse_limit(const char *text, LimitUnit unit, rlim_t *ret) {
-        uint64_t n = 0;
-        int r;
-
-        if (streq(text, "infinity")) {
-                *ret = RLIM_INFINITY;
-                return 0;
-        }
-        switch (unit) {
-        case LIMIT_BYTES:
-                r = parse_size(text, &n);
-                break;
-        case LIMIT_SECONDS:
-                r = parse_timespan(text, USEC_PER_SEC, &n);
-                n = n / USEC_PER_SEC + (n % USEC_PER_SEC != 0);
-                break;
-        case LIMIT_MICROSECONDS:
-                r = parse_timespan(text, 1, &n);
-                break;
-        case LIMIT_NICE:
-                r = parse_nice_limit(text, &n);
-                break;
-        default:
-                r = parse_unsigned(text, UINT64_MAX, &n);
-        }
-        if (r < 0 || n == RLIM_INFINITY)
-                return -EINVAL;
-        *ret = n;
-        return 0;
-}
-
-static int parse_rlimit(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
-        _cleanup_free_ char *name = NULL, *soft = NULL;
-        const char *rest = startswith(text, "RLIMIT_") ?: text;
-        ResourceLimit limit = { .set = true };
-        size_t i;
-
-        if (split_field(&rest, '=', &name) < 0 || !rest || split_field(&rest, ':', &soft) < 0)
-                return -EINVAL;
-        for (i = 0; i < ELEMENTSOF(limits); i++)
-                if (strcasecmp(limits[i].name, name) == 0)
-                        break;
-        if (i == ELEMENTSOF(limits) || parse_limit(soft, limits[i].unit, &limit.soft) < 0)
-                return -EINVAL;
-        limit.hard = limit.soft;
-        if ((rest && parse_limit(rest, limits[i].unit, &limit.hard) < 0) || limit.soft > limit.hard)
-                return -EINVAL;
-        ((ResourceLimit *) field)[i] = limit;
-        return 0;
-}
-
-static void combine_rlimits(void *field, const void *weaker) {
-        ResourceLimit *to = field;
-        const ResourceLimit *from = weaker;
-
-        for (size_t i = 0; i < RLIM_NLIMITS; i++)
-                if (!to[i].set)
-                        to[i] = from[i];
-}
-
 /* — the types — */
 
 const ValueType value_bool = {
         .size = sizeof(bool),
         .parse = parse_bool_value,
         .expects = "yes or no",
-        .names = (const char *const[]) { "yes", "no" },
+        .names = (const char *const[]){ "yes", "no" },
         .n_names = 2,
 };
 
@@ -451,7 +343,7 @@ const ValueType value_no_private_users = {
         .size = sizeof(bool),
         .parse = parse_no_private_users,
         .expects = "\"no\"",
-        .names = (const char *const[]) { "no" },
+        .names = (const char *const[]){ "no" },
         .n_names = 1,
 };
 
@@ -460,22 +352,22 @@ const ValueType value_no_private_users = {
                 .size = sizeof(unsigned),                                                                    \
                 .parse = parse_enum,                                                                         \
                 .expects = text,                                                                             \
-                .names = (const char *const[]) { __VA_ARGS__ },                                              \
-                .n_names = ELEMENTSOF(((const char *const[]) { __VA_ARGS__ })),                              \
+                .names = (const char *const[]){ __VA_ARGS__ },                                               \
+                .n_names = ELEMENTSOF(((const char *const[]){ __VA_ARGS__ })),                               \
         }
 
 /* In the order of the enums in config.h and settings.h. */
 DEFINE_ENUM(show, "help or version", "", "help", "version");
 DEFINE_ENUM(auto_mode, "yes, no or auto", "no", "yes", "auto");
-DEFINE_ENUM(console, "one of interactive, read-only, passive, pipe or autopipe", "", "interactive", "read-only",
-            "passive", "pipe", "autopipe");
-DEFINE_ENUM(link_journal, "one of no, auto, host, try-host, guest or try-guest", "no", "auto", "host", "try-host",
-            "guest", "try-guest");
+DEFINE_ENUM(console, "one of interactive, read-only, passive, pipe or autopipe", "", "interactive",
+            "read-only", "passive", "pipe", "autopipe");
+DEFINE_ENUM(link_journal, "one of no, auto, host, try-host, guest or try-guest", "no", "auto", "host",
+            "try-host", "guest", "try-guest");
 DEFINE_ENUM(resolv_conf, "a mode of resolv.conf; \"help\" lists them", "off", "copy-host", "copy-static",
             "copy-uplink", "copy-stub", "replace-host", "replace-static", "replace-uplink", "replace-stub",
             "bind-host", "bind-static", "bind-uplink", "bind-stub", "delete", "auto");
-DEFINE_ENUM(timezone, "one of off, copy, bind, symlink, delete or auto", "off", "copy", "bind", "symlink", "delete",
-            "auto");
+DEFINE_ENUM(timezone, "one of off, copy, bind, symlink, delete or auto", "off", "copy", "bind", "symlink",
+            "delete", "auto");
 DEFINE_ENUM(volatile, "one of no, yes, state or overlay", "no", "yes", "state", "overlay");
 DEFINE_ENUM(settings_mode, "one of no, yes, override or trusted", "no", "yes", "override", "trusted");
 DEFINE_ENUM(api_vfs_writable, "one of no, yes or network", "no", "yes", "network");
@@ -502,7 +394,8 @@ DEFINE_ENUM(api_vfs_writable, "one of no, yes or network", "no", "yes", "network
 #error "add the architecture's personalities"
 #endif
 
-static int parse_personality(const ValueType *type, _unused_ ValueOrigin origin, const char *text, void *field) {
+static int parse_personality(const ValueType *type, _unused_ ValueOrigin origin, const char *text,
+                             void *field) {
         for (size_t i = 0; i < type->n_names; i++)
                 if (streq(type->names[i], text))
                         return replace_with_copy(field, text);
@@ -514,25 +407,25 @@ const ValueType value_personality = {
         .parse = parse_personality,
         .destroy = value_destroy_string,
         .expects = "an architecture this machine can run",
-        .names = (const char *const[]) { PERSONALITIES },
-        .n_names = ELEMENTSOF(((const char *const[]) { PERSONALITIES })),
+        .names = (const char *const[]){ PERSONALITIES },
+        .n_names = ELEMENTSOF(((const char *const[]){ PERSONALITIES })),
 };
 
 #define DEFINE_STRING(id, function, text, ...)                                                               \
-        const ValueType value_##id = {                                                                       \
-                .size = sizeof(char *),                                                                      \
-                .parse = function,                                                                           \
-                .destroy = value_destroy_string,                                                             \
-                .expects = text,                                                                             \
-                __VA_ARGS__                                                                                  \
-        }
+        const ValueType value_##id = { .size = sizeof(char *),                                               \
+                                       .parse = function,                                                    \
+                                       .destroy = value_destroy_string,                                      \
+                                       .expects = text,                                                      \
+                                       __VA_ARGS__ }
 
 DEFINE_STRING(host_directory, parse_host_path, "a path", .completion = COMPLETE_DIRECTORY);
 DEFINE_STRING(host_file, parse_host_path, "a path", .completion = COMPLETE_FILE);
 DEFINE_STRING(guest_path, parse_guest_path, "an absolute path without \"..\" in it");
 DEFINE_STRING(machine_name, parse_machine_name,
-              "a machine name (letters, digits, inner hyphens and dots, at most 64)", .completion = COMPLETE_MACHINE);
-DEFINE_STRING(host_name, parse_machine_name, "a host name (letters, digits, inner hyphens and dots, at most 64)");
+              "a machine name (letters, digits, inner hyphens and dots, at most 64)",
+              .completion = COMPLETE_MACHINE);
+DEFINE_STRING(host_name, parse_machine_name,
+              "a host name (letters, digits, inner hyphens and dots, at most 64)");
 DEFINE_STRING(user, parse_user, "a user name or number");
 DEFINE_STRING(slice, parse_slice, "the name of a slice");
 DEFINE_STRING(color, parse_color, "a list of color numbers such as \"44\" or \"48;2;0;0;64\"");
@@ -575,12 +468,4 @@ const ValueType value_mac_address = {
         .size = sizeof(MacAddress),
         .parse = parse_mac_address,
         .expects = "a unicast MAC address",
-};
-
-const ValueType value_rlimit = {
-        .size = sizeof(ResourceLimit) * RLIM_NLIMITS,
-        .parse = parse_rlimit,
-        .combine = combine_rlimits,
-        .expects = "a resource limit NAME=SOFT[:HARD], soft at most hard; \"help\" lists the names",
-        .list = list_limits,
 };

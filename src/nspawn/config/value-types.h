@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The types of values that settings_table names. Single values are in value-types.c, lists and sets in
- * value-lists.c, mounts in value-mounts.c. */
+/* The types of values that settings_table names. Single values are in value-types.c, resource limits
+ * in value-limits.c, lists and sets in value-lists.c, mounts in value-mounts.c. */
 
 #include "config/settings.h"
 
@@ -64,6 +64,9 @@ extern const ValueType value_tmpfs;
 extern const ValueType value_overlay;
 extern const ValueType value_overlay_read_only;
 extern const ValueType value_inaccessible;
+
+/* The first parameters of a parse function that needs neither. */
+#define UNUSED_TYPE_ORIGIN _unused_ const ValueType *type, _unused_ ValueOrigin origin
 
 /* For the files that define types: destroy for a char *, and replacing one. s is owned; NULL is -ENOMEM. */
 void value_destroy_string(void *field);

@@ -82,6 +82,8 @@ static int start(ManagerBus *b, const char *address) {
         if ((r = sd_bus_new(&b->bus)) < 0 || (r = sd_bus_set_address(b->bus, address)) < 0 ||
             (r = sd_bus_set_bus_client(b->bus, true)) < 0 ||
             (r = sd_bus_set_connected_signal(b->bus, true)) < 0 ||
+            /* The calls that end a machine are sent after the loop. */
+            (r = sd_bus_set_close_on_exit(b->bus, false)) < 0 ||
             (r = sd_bus_set_allow_interactive_authorization(b->bus, isatty(STDIN_FILENO))) < 0)
                 return r;
 

@@ -12,9 +12,9 @@
  * send a signal to us: it counts only if it comes from the owner of the manager's name.
  *
  * The side road: the unit exists. Either a supervisor has just ended and its scope is going, or one was killed
- * and left it, or a machine of that name is running. The scope's own description and an empty Controller tell
- * the first two, which are stopped and tried again, from the third, which is an error. The name alone proves
- * nothing: a machine may be called "init" or "session-1".
+ * and left it, or a machine of that name is running. An empty Controller tells the first two, which are stopped
+ * and tried again, from the third, which is an error. The name alone proves nothing, a machine may be called
+ * "session-1": the unit has to be in the machine's slice, too.
  *
  * Older managers lack some of the properties. They say so by name and change nothing, so we try again without. */
 
@@ -55,11 +55,25 @@ struct Scope {
         unsigned with;
         unsigned retries;
         sd_bus_message *start_call; /* built, waiting for the connection */
-        sd_bus_slot *call, *job_match, *filter, *owner_call;
+        sd_bus_slot *call, *match_call, *filter, *owner_call;
         sd_event_source *deadline, *retry;
 };
 
 static int send_start(Scope *s);
+
+/* The bus filters by unit name. The library cannot: it looks for strings in front of which only strings stand. So
+ * the match is made by hand, and on_message() takes what it lets through. */
+static int call_match(Scope *s, const char *member, sd_bus_message_handler_t handler) {
+        char match[512];
+
+        (void) snprintf(match, sizeof(match),
+                        "type='signal',sender='" MANAGER "',path='" MANAGER_PATH "',"
+                        "interface='" MANAGER_INTERFACE "',member='JobRemoved',arg2='%s'",
+                        s->unit);
+        return sd_bus_call_method_async(manager_bus_get(s->bus), handler ? &s->match_call : NULL,
+                                        "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                        member, handler, s, "s", match);
+}
 
 static void finish(Scope *s, int error, const char *why) {
         s->request = NULL;
@@ -67,7 +81,7 @@ static void finish(Scope *s, int error, const char *why) {
         s->deadline = sd_event_source_unref(s->deadline);
         s->retry = sd_event_source_unref(s->retry);
         s->call = sd_bus_slot_unref(s->call);
-        s->job_match = sd_bus_slot_unref(s->job_match);
+        (void) call_match(s, "RemoveMatch", NULL);
         s->events.started(error, why, s->events.userdata);
 }
 
@@ -119,13 +133,6 @@ int scope_unit_name(const char *machine, char *out) {
         return 0;
 }
 
-/* "Container NAME", unless the user wants another one. */
-static int description(const ScopeRequest *request, char *out, size_t size) {
-        const char *own = unit_property_last(request->properties, "Description");
-
-        return snprintf(out, size, own ? "%s%s" : "%s%s", own ? "" : "Container ", own ?: request->machine);
-}
-
 static int append_processes(Scope *s, sd_bus_message *m) {
         bool pidfds = s->with & WITH_PIDFDS;
         int r;
@@ -157,7 +164,7 @@ static int append_fixed(Scope *s, sd_bus_message *m) {
         char text[256];
         int r;
 
-        (void) description(q, text, sizeof(text));
+        (void) snprintf(text, sizeof(text), "Container %s", q->machine);
         /* mixed: the manager asks the supervisor by RequestStop and sends no signal of its own until the time is
          * over. AddRef would only keep the unit's name taken after the last process has gone. */
         r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", text, "Delegate", "b", true,
@@ -248,19 +255,54 @@ static void retry_soon(Scope *s) {
                 fail(s, r, "%s", strerror(-r));
 }
 
-static int on_stop_reply(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
-        Scope *s = userdata;
-        const char *job;
+/* A reply holds the job that is now waited for, and comes from the only one who may end it. */
+static int take_job(Scope *s, sd_bus_message *reply) {
+        const char *job, *sender = sd_bus_message_get_sender(reply);
 
-        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "o", &job) < 0) {
-                log_debug("could not stop the stale %s: %s", s->unit, bus_reply_error(m));
-                retry_soon(s);
-                return 0;
-        }
+        if (sd_bus_message_read(reply, "o", &job) < 0 || !sender)
+                return -EBADMSG;
         free(s->job);
         s->job = strdup(job);
-        if (!s->job)
-                fail(s, -ENOMEM, "out of memory");
+        free(s->manager);
+        s->manager = strdup(sender);
+        return s->job && s->manager ? 0 : -ENOMEM;
+}
+
+static int on_stop_reply(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+
+        if (sd_bus_message_is_method_error(m, NULL) || take_job(s, m) < 0) {
+                log_debug("could not stop the stale %s: %s", s->unit, bus_reply_error(m));
+                retry_soon(s);
+        }
+        return 0;
+}
+
+static int ask(Scope *s, const char *interface, const char *property, sd_bus_message_handler_t handler) {
+        int r;
+
+        s->call = sd_bus_slot_unref(s->call);
+        r = sd_bus_call_method_async(manager_bus_get(s->bus), &s->call, MANAGER, s->path,
+                                     "org.freedesktop.DBus.Properties", "Get", handler, s, "ss", interface,
+                                     property);
+        if (r < 0)
+                fail(s, r, "%s", strerror(-r));
+        return 0;
+}
+
+static int on_slice(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        const char *found = "", *own = unit_property_last(s->request->properties, "Slice");
+
+        if (sd_bus_message_is_method_error(m, NULL))
+                retry_soon(s);
+        else if (sd_bus_message_read(m, "v", "s", &found) < 0 ||
+                 !streq(found, own ?: s->request->slice ?: "machine.slice"))
+                fail(s, -EEXIST, "a unit of this name exists and is not a machine's; pick another name with -M");
+        else {
+                s->clearing = true;
+                (void) call_manager(s, on_stop_reply, "StopUnit", "ss", s->unit, "replace");
+        }
         return 0;
 }
 
@@ -268,59 +310,36 @@ static int on_controller(sd_bus_message *m, void *userdata, sd_bus_error *e _unu
         Scope *s = userdata;
         const char *controller = "";
 
-        if (sd_bus_message_is_method_error(m, NULL)) {
+        if (sd_bus_message_is_method_error(m, NULL))
                 retry_soon(s); /* it has gone in the meantime */
-                return 0;
-        }
-        if (sd_bus_message_read(m, "v", "s", &controller) >= 0 && isempty(controller)) {
-                s->clearing = true;
-                (void) call_manager(s, on_stop_reply, "StopUnit", "ss", s->unit, "replace");
-                return 0;
-        }
-        fail(s, -EEXIST,
-             "a machine of this name is running; stop it with \"machinectl terminate %s\" or pick another name "
-             "with -M",
-             s->request->machine);
-        return 0;
-}
-
-static int ask_controller(Scope *s) {
-        int r;
-
-        s->call = sd_bus_slot_unref(s->call);
-        r = sd_bus_call_method_async(manager_bus_get(s->bus), &s->call, MANAGER, s->path,
-                                     "org.freedesktop.DBus.Properties", "Get", on_controller, s, "ss",
-                                     SCOPE_INTERFACE, "Controller");
-        if (r < 0)
-                fail(s, r, "%s", strerror(-r));
+        else if (sd_bus_message_read(m, "v", "s", &controller) >= 0 && isempty(controller))
+                return ask(s, SCOPE_INTERFACE, "Slice", on_slice);
+        else
+                fail(s, -EEXIST,
+                     "a machine of this name is running; stop it with \"machinectl terminate %s\" or pick another "
+                     "name with -M",
+                     s->request->machine);
         return 0;
 }
 
 static int on_examined(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
         Scope *s = userdata;
-        const char *found, *active, *sub;
-        char wanted[256];
+        const char *active, *sub;
 
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_enter_container(m, 'a', NULL) < 0 ||
             sd_bus_message_enter_container(m, 'r', NULL) <= 0 ||
-            sd_bus_message_read(m, "sssss", NULL, &found, NULL, &active, &sub) < 0) {
+            sd_bus_message_read(m, "sssss", NULL, NULL, NULL, &active, &sub) < 0) {
                 fail(s, -EEXIST, "a unit of this name exists: %s", bus_reply_error(m));
                 return 0;
         }
-        log_debug("%s exists: %s, %s (%s)", s->unit, found, active, sub);
+        log_debug("%s exists: %s (%s)", s->unit, active, sub);
 
-        (void) description(s->request, wanted, sizeof(wanted));
-        if (streq(active, "inactive"))
-                retry_soon(s);
-        else if (!streq(found, wanted))
-                fail(s, -EEXIST, "a unit of this name exists and is not a machine's (%s); pick another name with -M",
-                     found);
-        else if (streq(active, "failed")) {
+        if (streq(active, "failed"))
                 (void) sd_bus_call_method_async(manager_bus_get(s->bus), NULL, MANAGER, MANAGER_PATH,
                                                 MANAGER_INTERFACE, "ResetFailedUnit", NULL, NULL, "s", s->unit);
-                retry_soon(s);
-        } else
-                return ask_controller(s);
+        else if (!streq(active, "inactive"))
+                return ask(s, SCOPE_INTERFACE, "Controller", on_controller);
+        retry_soon(s);
         return 0;
 }
 
@@ -354,25 +373,19 @@ static bool without_unknown_property(Scope *s, const sd_bus_error *e) {
 static int on_start_reply(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
         Scope *s = userdata;
         const sd_bus_error *error = sd_bus_message_get_error(m);
-        const char *job, *sender = sd_bus_message_get_sender(m);
+        int r;
 
-        if (error && without_unknown_property(s, error))
+        if (!error) {
+                r = take_job(s, m);
+                if (r < 0)
+                        fail(s, r, "the manager's reply: %s", strerror(-r));
+        } else if (without_unknown_property(s, error))
                 (void) send_start(s);
         else if (sd_bus_error_has_name(error, MANAGER ".UnitExists") ||
                  sd_bus_error_has_name(error, MANAGER ".TransactionIsDestructive"))
                 examine(s);
-        else if (error)
+        else
                 fail(s, -sd_bus_error_get_errno(error), "%s", bus_reply_error(m));
-        else if (sd_bus_message_read(m, "o", &job) < 0)
-                fail(s, -EBADMSG, "the manager's reply makes no sense");
-        else {
-                free(s->job);
-                s->job = strdup(job);
-                free(s->manager);
-                s->manager = sender ? strdup(sender) : NULL;
-                if (!s->job || !s->manager)
-                        fail(s, -ENOMEM, "out of memory");
-        }
         return 0;
 }
 
@@ -393,14 +406,13 @@ static int send_start(Scope *s) {
         return r;
 }
 
-static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
-        Scope *s = userdata;
+static void job_removed(Scope *s, sd_bus_message *m) {
         const char *job, *result;
 
         /* The manager answers before it removes the job, so the job is known here if it is ours. */
         if (sd_bus_message_read(m, "uoss", NULL, &job, NULL, &result) < 0 || !streq_ptr(job, s->job) ||
-            (s->manager && !streq_ptr(sd_bus_message_get_sender(m), s->manager)))
-                return 0;
+            !streq_ptr(sd_bus_message_get_sender(m), s->manager))
+                return;
         free(TAKE_PTR(s->job));
         if (s->clearing)
                 retry_soon(s);
@@ -408,7 +420,6 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *e _un
                 finish(s, 0, NULL);
         else
                 fail(s, -EIO, "the job ended with result \"%s\"", result);
-        return 0;
 }
 
 /* ── Requests to stop ────────────────────────────────────────────────────────────────────────────────────── */
@@ -443,18 +454,24 @@ static void verify_sender(Scope *s, const char *sender) {
                                         on_owner, s, "s", MANAGER);
 }
 
-static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
-        Scope *s = userdata;
-        const char *sender;
+static void stop_requested(Scope *s, sd_bus_message *m) {
+        const char *sender = sd_bus_message_get_sender(m);
 
-        if (!sd_bus_message_is_signal(m, SCOPE_INTERFACE, "RequestStop") ||
-            !streq_ptr(sd_bus_message_get_path(m), s->path))
-                return 0;
-        sender = sd_bus_message_get_sender(m);
+        if (!streq_ptr(sd_bus_message_get_path(m), s->path))
+                return;
         if (!s->owner_call && streq_ptr(sender, s->manager))
                 s->events.stop_requested(s->events.userdata);
         else
                 verify_sender(s, sender);
+}
+
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        if (sd_bus_message_is_signal(m, SCOPE_INTERFACE, "RequestStop"))
+                stop_requested(userdata, m);
+        else if (sd_bus_message_is_signal(m, MANAGER_INTERFACE, "JobRemoved"))
+                job_removed(userdata, m);
+        else
+                return 0;
         return 1;
 }
 
@@ -483,18 +500,19 @@ static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_,
         return 0;
 }
 
+static int on_match_added(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        if (sd_bus_message_is_method_error(m, NULL))
+                fail(userdata, -EIO, "the bus sends no signals: %s", bus_reply_error(m));
+        return 0;
+}
+
 static int listen_and_schedule(Scope *s) {
         sd_bus *bus = manager_bus_get(s->bus);
-        char match[512];
         int r;
 
-        (void) snprintf(match, sizeof(match),
-                        "type='signal',sender='" MANAGER "',path='" MANAGER_PATH "',"
-                        "interface='" MANAGER_INTERFACE "',member='JobRemoved',arg2='%s'",
-                        s->unit);
         if ((r = sd_bus_path_encode(MANAGER_PATH "/unit", s->unit, &s->path)) < 0 ||
             (r = sd_bus_add_filter(bus, &s->filter, on_message, s)) < 0 ||
-            (r = sd_bus_add_match_async(bus, &s->job_match, match, on_job_removed, NULL, s)) < 0)
+            (r = call_match(s, "AddMatch", on_match_added)) < 0)
                 return r;
         r = sd_event_add_time_relative(manager_bus_event(s->bus), &s->deadline, CLOCK_MONOTONIC,
                                        START_TIMEOUT_USEC, 1000000, on_deadline, s);
@@ -552,8 +570,10 @@ static void farewell(Scope *s, const char *member, const char *types, ...) {
 void scope_end(Scope *s) {
         if (!s->up)
                 return;
+        /* Without a controller a stop is immediate: what is left gets SIGKILL, and an empty scope goes at once and
+         * not when the manager notices that it is empty. */
         farewell(s, "AbandonScope", "s", s->unit);
-        farewell(s, "KillUnit", "ssi", s->unit, "all", SIGKILL);
+        farewell(s, "StopUnit", "ss", s->unit, "replace");
 }
 
 void scope_free(Scope *s) {
@@ -561,7 +581,7 @@ void scope_free(Scope *s) {
                 return;
         manager_bus_when_ready(s->bus, NULL, s);
         sd_bus_slot_unref(s->call);
-        sd_bus_slot_unref(s->job_match);
+        sd_bus_slot_unref(s->match_call);
         sd_bus_slot_unref(s->filter);
         sd_bus_slot_unref(s->owner_call);
         sd_event_source_unref(s->deadline);

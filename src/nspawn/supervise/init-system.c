@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the supervisor. Which init a tree holds cannot be known before the start (it may be
- * a script that executes another, or replace itself later), so it is recognised when a stop is asked for, by the
- * base name of the program that PID 1 runs at that moment. The name only picks a row of the table below; none of
- * it is trusted with more than making its own machine stop.
+/* Theory of operation: runs in the supervisor. Which init a tree holds cannot be known before the start (it
+ * may be a script that executes another, or replace itself later), so it is recognised when a stop is asked
+ * for, by the base name of the program that PID 1 runs at that moment. The name only picks a row of the table
+ * below; none of it is trusted with more than making its own machine stop.
  *
- * The directory in /proc is opened by number and the pidfd is checked after that: alive then means that the number
- * was still its own, and the directory stays bound to the process from there on.
+ * The directory in /proc is opened by number and the pidfd is checked after that: alive then means that the
+ * number was still its own, and the directory stays bound to the process from there on.
  *
- * A PID 1 gets no signal that it neither catches nor blocks, not even from outside (SIGKILL and SIGSTOP aside).
- * Hence the masks: they tell when an init is ready to be asked. */
+ * A PID 1 gets no signal that it neither catches nor blocks, not even from outside (SIGKILL and SIGSTOP
+ * aside). Hence the masks: they tell when an init can be asked. They have a hole: a process inside sigwait(2)
+ * takes the signals it waits for although neither mask has them, for the kernel unblocks them meanwhile.
+ * Whether it is there can be seen in "wchan"; which signals they are, only in its memory, which is no
+ * business of ours. */
 
 #include "supervise/init-system.h"
 
@@ -23,8 +26,8 @@
 #include "fd.h"
 #include "process.h"
 
-/* The request that System V init reads from its FIFO: "go to this runlevel". All fields in native byte order, the
- * whole padded to a fixed size. */
+/* The request that System V init reads from its FIFO: "go to this runlevel". All fields in native byte order,
+ * the whole padded to a fixed size. */
 typedef struct InitRequest {
         int32_t magic;
         int32_t command;
@@ -83,6 +86,7 @@ static const InitSystem init_systems[] = {
                 .name = "finit",
                 .programs = { "finit" },
                 .method = STOP_BY_SIGNAL,
+                .deaf_at_boot = true,
                 .signals = { SIGUSR2, SIGTERM },
         },
         {
@@ -131,20 +135,25 @@ static const char *status_field(const char *status, const char *name) {
 
 static int read_status(LeaderView *v) {
         _cleanup_free_ char *text = NULL;
+        uint64_t own_pending, shared_pending;
         int r;
 
         r = read_file_at(v->proc_fd, "status", 64 * 1024, &text, NULL);
         if (r < 0)
                 return r;
         if (sscanf(status_field(text, "Uid"), "%*u %u", &v->uid) != 1 ||
+            sscanf(status_field(text, "SigPnd"), "%" SCNx64, &own_pending) != 1 ||
+            sscanf(status_field(text, "ShdPnd"), "%" SCNx64, &shared_pending) != 1 ||
             sscanf(status_field(text, "SigBlk"), "%" SCNx64, &v->blocked) != 1 ||
             sscanf(status_field(text, "SigIgn"), "%" SCNx64, &v->ignored) != 1 ||
             sscanf(status_field(text, "SigCgt"), "%" SCNx64, &v->caught) != 1)
                 return -EBADMSG;
+        v->pending = own_pending | shared_pending;
         return 0;
 }
 
-/* What it runs. A foreign binary is run by an emulator of its own name; there the process's name is the program's. */
+/* What it runs. A foreign binary is run by an emulator of its own name; there the process's name is the
+ * program's. */
 static void read_program(LeaderView *v) {
         char path[4096], *deleted;
         const char *name;
@@ -169,6 +178,13 @@ static void read_program(LeaderView *v) {
                 comm[strcspn(comm, "\n")] = 0;
                 (void) snprintf(v->program, sizeof(v->program), "%.63s", comm);
         }
+}
+
+static bool waits_for_signals(const LeaderView *v) {
+        _cleanup_free_ char *wchan = NULL;
+
+        return read_file_at(v->proc_fd, "wchan", 256, &wchan, NULL) >= 0 &&
+               startswith(wchan, "do_sigtimedwait");
 }
 
 static bool runs_our_program(const LeaderView *v) {
@@ -198,6 +214,7 @@ int leader_view_open(int leader_pidfd, LeaderView *ret) {
         r = read_status(&v);
         if (r < 0)
                 return r;
+        v.in_sigwait = waits_for_signals(&v);
         v.ours = runs_our_program(&v);
         read_program(&v);
 
@@ -217,10 +234,22 @@ int leader_view_root(LeaderView *view) {
         return view->root_fd < 0 ? -errno : view->root_fd;
 }
 
+static bool mask_has(uint64_t mask, int sig) {
+        return (mask >> (sig - 1)) & 1;
+}
+
 bool leader_view_hears(const LeaderView *view, int sig) {
-        return ((view->caught | view->blocked) >> (sig - 1)) & 1;
+        return mask_has(view->caught | view->blocked, sig);
+}
+
+bool leader_view_catches(const LeaderView *view, int sig) {
+        return mask_has(view->caught, sig);
 }
 
 bool leader_view_ignores(const LeaderView *view, int sig) {
-        return (view->ignored >> (sig - 1)) & 1;
+        return mask_has(view->ignored, sig);
+}
+
+bool leader_view_has_pending(const LeaderView *view, int sig) {
+        return mask_has(view->pending, sig);
 }

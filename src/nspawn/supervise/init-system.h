@@ -20,8 +20,9 @@ typedef struct LeaderView {
         int proc_fd; /* its directory in /proc, which stays bound to this process */
         int root_fd; /* O_PATH; -EBADF until leader_view_root() */
         bool ours;   /* it still runs our own program */
+        bool in_sigwait; /* it waits for signals that the masks do not show: see init-system.c */
         uid_t uid;   /* its effective UID, in our numbers */
-        uint64_t caught, blocked, ignored; /* signal masks, bit n - 1 for signal n */
+        uint64_t caught, blocked, ignored, pending; /* signal masks, bit n - 1 for signal n */
         char program[64]; /* base name of its executable, "" if not known */
 } LeaderView;
 
@@ -34,9 +35,12 @@ void leader_view_close(LeaderView *view);
 /* The root directory of the leader, opened at the first call; the view keeps it. */
 int leader_view_root(LeaderView *view) _must_check_;
 
-/* True if a signal would not be thrown away: the kernel drops what PID 1 neither catches nor blocks. */
+/* True if a signal is caught or blocked, so that it cannot be lost: the kernel drops others when they are
+ * sent to a PID 1. */
 bool leader_view_hears(const LeaderView *view, int sig);
+bool leader_view_catches(const LeaderView *view, int sig);
 bool leader_view_ignores(const LeaderView *view, int sig);
+bool leader_view_has_pending(const LeaderView *view, int sig);
 
 typedef enum StopMethod {
         STOP_BY_SIGNAL,
@@ -53,6 +57,7 @@ typedef struct InitSystem {
         const char *name;
         const char *programs[4]; /* base names of executables */
         StopMethod method;
+        bool deaf_at_boot; /* BY_SIGNAL: takes the signal but drops it while booting: ask until it is gone */
         int signals[_STOP_WISH_MAX]; /* BY_SIGNAL, BY_FLAGS */
         const char *paths[2];        /* BY_FIFO: where it may be; BY_FLAGS: "stop now", "and reboot" */
         struct {

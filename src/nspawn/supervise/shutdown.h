@@ -11,15 +11,14 @@ typedef struct ShutdownTarget {
         bool boot;        /* PID 1 is an init of the tree's own */
         bool stub;        /* PID 1 is our stub init; neither: it is the command itself */
 
-        /* Kept between two calls for the same wish; false at first. */
-        bool flagged;
+        bool flagged; /* kept between the calls for one wish; false at the first */
 } ShutdownTarget;
 
 /* Asks once; never waits. Returns
  *   0           it has been asked and has it for sure, or will have it: do not ask again;
- *   -EAGAIN     it cannot hear this yet, or has not confirmed it yet: call again in 100 ms;
- *   -EOPNOTSUPP the command leaves this signal at its default action, which would be to end it, but from which the
- *               kernel spares a PID 1: killing it is what was meant;
+ *   -EAGAIN     it cannot hear this yet, or may not have heard it: call again in 100 ms, until it is gone;
+ *   -EOPNOTSUPP the command leaves this signal at its default action, which would be to end it, but
+ *               the kernel spares a PID 1 that: killing it is what was meant;
  *   -ESRCH      it has ended.
  * Other errors are logged; calling again may still help. */
 int shutdown_ask(ShutdownTarget *target, StopWish wish) _must_check_;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs at build time and prints what other files must know about the settings, so that the
- * completions and the manual cannot drift away from the program. The manual's sources hold
+/* Theory of operation: runs at build time and prints what other files must know about the settings, so that
+ * the completions and the manual cannot drift away from the program. The manual's sources hold
  *
  *     @OPTION long-name@        or @OPTION -j@ for an option that is a letter only
  *     @KEY Section.Key@
  *
- * on lines of their own, which become the terms of a .TP paragraph; several in a row share its text. A source that
- * names one option must name them all, and likewise for keys: what is missing, unknown or named twice is an error,
- * and ends the build. */
+ * on lines of their own, which become the terms of a .TP paragraph; several in a row share its text. A source
+ * that names one option must name them all, and likewise for keys: what is missing, unknown or named twice is
+ * an error, and ends the build. */
 
 #include <stdarg.h>
 
@@ -57,8 +57,9 @@ static void print_bash_case(const Setting *row) {
         static const char *const actions[] = {
                 [COMPLETE_DIRECTORY] = "compgen -A directory -- \"$cur\"",
                 [COMPLETE_FILE] = "compgen -A file -- \"$cur\"",
-                [COMPLETE_MACHINE] = "compgen -W \"$(machinectl list-images --no-legend --no-pager 2>/dev/null | "
-                                     "while read -r name _; do echo \"$name\"; done)\" -- \"$cur\"",
+                [COMPLETE_MACHINE] =
+                        "compgen -W \"$(machinectl list-images --no-legend --no-pager 2>/dev/null | "
+                        "while read -r name _; do echo \"$name\"; done)\" -- \"$cur\"",
         };
 
         printf("                ");
@@ -132,8 +133,8 @@ static void print_zsh_action(const Setting *row) {
                 printf(":%s", actions[row->type->completion]);
 }
 
-/* How an option of this spelling takes its argument: "=" also after an equals sign, "=-" only there, "+" also in
- * the same word. */
+/* How an option of this spelling takes its argument: "=" also after an equals sign, "=-" only there, "+" also
+ * in the same word. */
 static void print_zsh_spec(const Setting *row, const char *dashes, const char *name) {
         const char *joint = !row->metavar || row->argument == ARGUMENT_NONE ? ""
                 : row->argument == ARGUMENT_OPTIONAL                        ? (dashes[1] ? "=-" : NULL)
@@ -151,7 +152,8 @@ static void print_zsh_spec(const Setting *row, const char *dashes, const char *n
 static void completion_zsh(void) {
         printf("#compdef nspawn\n# generated from nspawn's table of settings\n\n"
                "(( $+functions[_sd_machines] )) || _sd_machines() {\n"
-               "        compadd -- ${${(f)\"$(machinectl list-images --no-legend --no-pager 2>/dev/null)\"}%%%% *}\n"
+               "        compadd -- ${${(f)\"$(machinectl list-images --no-legend --no-pager "
+               "2>/dev/null)\"}%%%% *}\n"
                "}\n\n"
                "_arguments -S -s");
         FOREACH_SETTING(row) {
@@ -306,7 +308,8 @@ static const Setting *find_key(const char *name) {
 }
 
 /* first: of several terms in a row. */
-static void expand(Expansion *e, const char *kind, const Setting *row, const char *name, bool *seen, bool first) {
+static void expand(Expansion *e, const char *kind, const Setting *row, const char *name, bool *seen,
+                   bool first) {
         if (!row) {
                 complain(e, "there is no %s \"%s\"", kind, name);
                 return;
@@ -358,11 +361,11 @@ static void complain_about_missing(Expansion *e) {
                 char letter[3] = { '-', row->letter };
 
                 if (e->any_option && is_shown_option(row) && !e->option_seen[i])
-                        complain(e, "the option %s is missing: add @OPTION %s@ and a description", row->name ?: letter,
-                                 row->name ?: letter);
+                        complain(e, "the option %s is missing: add @OPTION %s@ and a description",
+                                 row->name ?: letter, row->name ?: letter);
                 if (e->any_key && row->key && !e->key_seen[i])
-                        complain(e, "the key %s= is missing: add @KEY %s.%s@ and a description", row->key, row->section,
-                                 row->key);
+                        complain(e, "the key %s= is missing: add @KEY %s.%s@ and a description", row->key,
+                                 row->section, row->key);
         }
 }
 
@@ -418,7 +421,8 @@ int main(int argc, char *argv[]) {
                         verbs[i].run();
                         return fflush(stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
                 }
-        fprintf(stderr, "gen-docs completion-bash|completion-zsh|completion-fish|man-options|man-keys|list\n"
-                        "gen-docs man-expand FILE\n");
+        fprintf(stderr,
+                "gen-docs completion-bash|completion-zsh|completion-fish|man-options|man-keys|list\n"
+                "gen-docs man-expand FILE\n");
         return EXIT_FAILURE;
 }

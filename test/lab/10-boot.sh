@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A machine on a systemd host: started as a unit, seen and steered by machinectl.
+# shellcheck source=test/lib/lab.sh
+. "$(dirname "$0")/../lib/lab.sh"
+host_prepare
+guest guest13
+host_up
+
+boots() {
+    start_guest
+    until_running
+    unit_is active || fail "the unit is not active"
+    stop_guest
+}
+
+listed() {
+    start_guest
+    until_running
+    has "$(host_in machinectl list --no-legend)" guest
+    local show
+    show=$(host_in machinectl show guest)
+    has "$show" Class=container
+    has "$show" RootDirectory=/var/lib/machines/guest
+    has "$show" State=running
+    equal "$(sed -n 's/^Unit=//p' <<<"$show")" "$(unit)" "the machine's unit"
+    equal "$(host_in cat "/proc/$(guest_leader)/comm")" systemd "the leader"
+    status_of host_in machinectl --no-pager status guest
+    equal "$status" 0 "machinectl status"
+    has "$(host_in machinectl --no-pager status guest)" "Debian GNU/Linux 13"
+    stop_guest
+    no_machine || fail "still registered after the stop"
+}
+
+one_unit() {   # the guest's processes are in payload/, nspawn is in supervisor/
+    start_guest
+    until_running
+    local leader
+    leader=$(guest_leader)
+    has "$(host_in cat "/proc/$leader/cgroup")" "/machine.slice/"
+    has "$(host_in cat "/proc/$leader/cgroup")" "/payload/"
+    has "$(host_in cat "/proc/$(supervisor_pid)/cgroup")" "/supervisor"
+    has "$(host_in systemd-cgls --no-pager -u "$(unit)")" payload
+    stop_guest
+}
+
+shell() {
+    start_guest
+    until_running
+    local out
+    out=$(host_run machinectl -q shell root@guest /bin/sh -c 'echo "in $(hostname) as $(id -un)"' | tr -d '\r')
+    has "$out" "in guest as root"
+    stop_guest
+}
+
+login() {   # types a user name on the pty of machinectl login, and a command at the prompt
+    start_guest
+    until_running
+    wait_for 20 in_guest guest systemctl -q is-active dbus.service
+    export -f host_in
+    export host_pid
+    expect -c '
+        set timeout 40
+        spawn -noecho bash -c "host_in machinectl login guest"
+        expect { "login:" {} timeout { puts "no prompt"; exit 1 } eof { puts "it ended"; exit 1 } }
+        sleep 0.5
+        send "root\r"
+        expect { -re {[#$] ?$} {} "assword:" { puts "a password is wanted"; exit 1 } timeout { puts "no shell"; exit 1 } eof { exit 1 } }
+        send "echo \$((6*7))-\$(hostname)\r"
+        expect { "42-guest" {} timeout { puts "no answer"; exit 1 } eof { exit 1 } }
+        send "\x1d\x1d\x1d"
+        expect { eof {} timeout { puts "machinectl login does not end"; exit 1 } }'
+    stop_guest
+}
+
+poweroff() {
+    start_guest
+    until_running
+    host_in machinectl poweroff guest
+    wait_for 15 no_machine || fail "still there after 15 s"
+    wait_for 15 unit_is inactive || fail "the unit is $(host_in systemctl is-active "$(unit)")"
+}
+
+boot_id() { in_guest guest cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
+other_boot() { local id; id=$(boot_id) && [[ $id && $id != "$1" ]]; }
+
+reboots() {   # COMMAND…
+    local before
+    start_guest
+    until_running
+    before=$(boot_id)
+    "$@"
+    wait_for 40 other_boot "$before" || fail "it did not come up again"
+    until_running
+    stop_guest
+}
+
+terminate() {
+    start_guest
+    until_running
+    host_in machinectl terminate guest
+    wait_for 15 no_machine || fail "still there after 15 s"
+    start_guest
+    until_running
+    stop_guest
+}
+
+inside_poweroff() {
+    start_guest
+    until_running
+    in_guest guest systemctl poweroff || true
+    wait_for 20 unit_is inactive || fail "the unit is $(host_in systemctl is-active "$(unit)")"
+}
+
+no_unit() {   # started from a shell: a scope of its own in machine.slice
+    host_in systemd-run -q --unit=by-hand --slice=system.slice -p KillMode=mixed nspawn -b -D /var/lib/machines/guest
+    wait_for 30 guest_runs
+    has "$(host_in machinectl show guest -p Unit --value)" ".scope"
+    has "$(host_in cat "/proc/$(guest_leader)/cgroup")" "/machine.slice/"
+    host_in machinectl poweroff guest
+    wait_for 15 no_machine || fail "still there after 15 s"
+}
+
+command() {
+    equal "$(host_run nspawn -q --pipe -D /var/lib/machines/guest /bin/echo hello)" hello output
+}
+
+copies() {
+    start_guest
+    until_running
+    echo precious >"$lab_host/root/file"
+    host_in machinectl copy-to guest /root/file /root/copied
+    equal "$(in_guest guest cat /root/copied)" precious "the copy"
+    host_in machinectl bind --mkdir guest /root /mnt/bound
+    equal "$(in_guest guest cat /mnt/bound/file)" precious "the bound file"
+}
+
+tap "boots to 'running' as a unit, and stops" leaves_nothing boots
+tap "machinectl list, show and status" leaves_nothing listed
+tap "payload/ and supervisor/ in one unit" one_unit
+tap "machinectl shell" shell
+tap "machinectl login: a user name on the pty" login
+tap "machinectl poweroff" leaves_nothing poweroff
+tap "machinectl reboot" leaves_nothing reboots host_in machinectl reboot guest
+tap "systemctl reboot inside" leaves_nothing reboots in_guest guest systemctl reboot
+tap "machinectl terminate, and a new start" leaves_nothing terminate
+tap "systemctl poweroff inside" leaves_nothing inside_poweroff
+tap "machinectl copy-to and bind" copies
+if [[ $LAB_UNIT == nspawn ]]; then
+    tap "from a shell: a scope of its own" leaves_nothing no_unit
+    tap "a command in a registered machine" leaves_nothing command
+fi
+tap_done

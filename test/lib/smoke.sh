@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# The smoke suite boots machines on this very computer, without a host systemd. Each file runs in mount, network and
+# PID namespaces of its own, with a /run of its own, so the tests see every mount, interface, process and runtime
+# file that a machine leaves, and nobody else's. The mounts are shared, as on a host booted by systemd: what a
+# machine would leak, leaks.
+#
+# NSPAWN        the program under test (default build/nspawn)
+# NSPAWN_TREES  the trees (default build/trees; test/trees/make makes them)
+
+smoke_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+NSPAWN=$(realpath "${NSPAWN:-$smoke_top/build/nspawn}")
+NSPAWN_TREES=${NSPAWN_TREES:-$smoke_top/build/trees}
+export NSPAWN NSPAWN_TREES
+
+if [[ ${SMOKE_INSIDE:-} != 1 ]]; then
+    [[ $EUID == 0 ]] || { echo "Bail out! the smoke suite needs root"; exit 1; }
+    [[ -x $NSPAWN ]] || { echo "Bail out! $NSPAWN is not there: build it, or set NSPAWN"; exit 1; }
+    # SIGKILL of unshare's child, PID 1 of the namespace, ends all that was started below it
+    SMOKE_INSIDE=1 exec unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private \
+        bash "$0" "$@"
+fi
+
+# shellcheck source=test/lib/tap.sh
+. "$smoke_top/test/lib/tap.sh"
+
+smoke_prefix=smoke$(stat -Lc %i /proc/self/ns/pid | tail -c 6)   # in every machine name, so cgroups can be told apart
+smoke_work=$(mktemp -d /var/tmp/smoke.XXXXXX)
+cgroup2=$(findmnt -rnt cgroup2 -o TARGET | head -n1)
+[[ $cgroup2 ]] || { echo "Bail out! no cgroup2 is mounted"; exit 1; }
+
+mount --make-rshared /
+mount -t tmpfs -o mode=755 tmpfs /run
+ip link set lo up
+mkdir -p "$cgroup2/$smoke_prefix"
+smoke_cgroup_before=$(sed -n 's/^0:://p' /proc/self/cgroup)
+echo $$ >"$cgroup2/$smoke_prefix/cgroup.procs"
+
+smoke_exit() {
+    echo $$ >"$cgroup2$smoke_cgroup_before/cgroup.procs" 2>/dev/null || true
+    find "$cgroup2/$smoke_prefix" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    rm -rf --one-file-system "$smoke_work" "$tap_tmp"
+}
+trap smoke_exit EXIT
+
+# --- machines ----------------------------------------------------------------------------------------------------
+
+# copy KIND: a fresh copy of a tree; sets $tree and $machine
+copy() {
+    local kind=$1
+    [[ -d $NSPAWN_TREES/$kind ]] || fail "no tree '$kind' in $NSPAWN_TREES; run test/trees/make $kind"
+    machine=$smoke_prefix-$kind
+    tree=$smoke_work/$machine
+    rm -rf --one-file-system "$tree"
+    cp -a --reflink=auto "$NSPAWN_TREES/$kind" "$tree"
+}
+
+# nspawn ARG…: run to its end
+nspawn() { timeout -k 5 "${SMOKE_LIMIT:-60}" "$NSPAWN" "$@"; }
+
+# start ARG…: in the background, output in $console; sets $supervisor
+start() {
+    console=$smoke_work/console.$RANDOM
+    : >"$console"
+    "$NSPAWN" "$@" </dev/null >"$console" 2>&1 &
+    supervisor=$!
+    supervisors+=("$supervisor")
+}
+supervisors=()
+
+# Everything below a process, children first
+descendants() {
+    local c
+    for c in $(pgrep -P "$1"); do descendants "$c"; echo "$c"; done
+}
+
+# guest_init SUPERVISOR: prints PID 1 of the machine, as seen from here: the descendant that is PID 1 in the deepest
+# PID namespace of those that hang directly below the supervisor's own processes
+guest_init() {
+    local p depth best='' best_depth=0
+    local -a ids
+    for p in $(descendants "$1"); do
+        read -ra ids < <(sed -n 's/^NSpid:\t//p' "/proc/$p/status" 2>/dev/null) || continue
+        depth=${#ids[@]}
+        [[ $depth -gt 0 && ${ids[-1]} == 1 ]] || continue
+        if ((depth > best_depth)); then best=$p best_depth=$depth; fi
+    done
+    [[ $best ]] && echo "$best"
+}
+
+# inside COMMAND…: in the namespaces of the machine of $supervisor
+inside() {
+    local init
+    init=$(guest_init "$supervisor") || fail "the machine has no PID 1"
+    nsenter -t "$init" -a -- "$@"
+}
+
+shows() { grep -aqF -- "$1" "$console"; }
+count_shown() { grep -aoF -- "$1" "$console" | wc -l; }
+
+# until_login [SECONDS]: the machine of $supervisor asks for a user name
+until_login() { until_shown "login:" "${1:-60}"; }
+until_shown() {
+    wait_for "$2" shown_or_over "$1" || { tail -n 40 "$console"; fail "no '$1' on the console within $2 s"; }
+    shows "$1" || { tail -n 40 "$console"; fail "nspawn ended before '$1' was on the console"; }
+}
+shown_or_over() { shows "$1" || over "$supervisor"; }
+over() { [[ ! -e /proc/$1/stat || $(awk '{ sub(/.*\) /, ""); print $1 }' "/proc/$1/stat" 2>/dev/null) == Z ]]; }
+
+# stop_cleanly [SIGNAL]: asks the machine of $supervisor to stop; it does within 15 s, and nspawn returns 0
+stop_cleanly() {
+    kill -s "${1:-TERM}" "$supervisor"
+    wait_exit "$supervisor" 15
+    ((status == 0)) || { tail -n 20 "$console"; fail "nspawn returned $status after SIG${1:-TERM}"; }
+}
+
+# What a failed test left running must not fail the next one too.
+tap_cleanup() {
+    local p
+    for p in "${supervisors[@]}"; do
+        kill -KILL "$p" 2>/dev/null || true
+    done
+    for p in $(strangers | cut -d' ' -f1); do
+        kill -KILL "$p" 2>/dev/null || true
+    done
+}
+
+# --- leftovers ---------------------------------------------------------------------------------------------------
+
+# Everything a machine could leave behind, one thing a line.
+state() {
+    awk '{ print "mount " $5 }' /proc/self/mountinfo
+    ip -o link | awk '{ print "interface " $2 }'
+    find "$cgroup2" -mindepth 1 -type d -name "*$smoke_prefix*" -printf 'cgroup %P\n'
+    find "$cgroup2/$smoke_prefix" -mindepth 1 -type d -printf 'cgroup %P\n'
+    find /run -mindepth 1 \( -not -type d -o -name "*$smoke_prefix*" \) -printf 'file %p\n'
+    find /tmp /var/tmp -maxdepth 1 \( -name '*nspawn-*' -o -name "*$smoke_prefix*" \) -printf 'file %p\n'
+    find "$smoke_work" -maxdepth 1 -name '.#*' -printf 'lock %f\n'
+    strangers | sed 's/^/process /'
+}
+
+# Processes of machines: those of the program itself, and all in PID namespaces below ours
+strangers() {
+    local p ours
+    ours=$(readlink /proc/self/ns/pid)
+    for p in /proc/[0-9]*; do
+        [[ $(readlink "$p/ns/pid" 2>/dev/null || echo "$ours") == "$ours" &&
+           $(readlink "$p/exe" 2>/dev/null) != "$NSPAWN" ]] || echo "${p#/proc/} $(cat "$p/comm" 2>/dev/null)"
+    done
+}
+
+# leaves_nothing COMMAND…: what was there before is there after, no more
+leaves_nothing() {
+    local before
+    before=$(state)
+    "$@"
+    # the kernel takes a network namespace and a cgroup down shortly after its last process
+    wait_for 3 state_is "$before" || equal "$(state)" "$before" "what is left behind"
+}
+state_is() { [[ $(state) == "$1" ]]; }
