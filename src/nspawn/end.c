@@ -80,8 +80,12 @@ static void ask(Machine *m, StopWish wish) {
 }
 
 /* The kernel reports reboot(2) in a PID namespace as the death of its PID 1 by a signal. */
-static bool exit_is_reboot(const siginfo_t *info) {
-        return info->si_code == CLD_KILLED && info->si_status == SIGHUP;
+static bool exit_is_reboot(const Run *run) {
+        if (run->exit.si_code == CLD_KILLED)
+                return run->exit.si_status == SIGHUP;
+        /* Some inits just end when they were asked to reboot. */
+        return run->exit.si_code == CLD_EXITED && run->exit.si_status == 0 && run->shutdown.leader_pidfd >= 0 &&
+                run->wish == STOP_REBOOT;
 }
 
 static bool exit_is_poweroff(const siginfo_t *info) {
@@ -138,7 +142,7 @@ static void restart(Machine *m) {
 }
 
 void run_finished(Machine *m) {
-        bool reboot = m->run.going && exit_is_reboot(&m->run.exit);
+        bool reboot = m->run.going && exit_is_reboot(&m->run);
 
         if (reboot && !m->config->unit.keep_unit)
                 return restart(m);

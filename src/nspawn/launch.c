@@ -260,10 +260,8 @@ static int connect_manager(Machine *m) {
         }
         if (unit->registration == AUTO_YES)
                 return log_error_errno(r, "--register=yes: no service manager to register with: %m");
-        if (r == -ENOENT && !m->config->output.quiet)
-                log_notice("%s: no systemd on this host: no scope, no registration, limits do not apply",
-                           m->config->source.machine);
-        else if (r != -ENOENT)
+        m->unmanaged = r == -ENOENT;
+        if (r != -ENOENT)
                 (void) log_warning_errno(r, "%s: no scope and no registration, the bus cannot be used: %m",
                                          m->config->source.machine);
         return 0;

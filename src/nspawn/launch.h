@@ -51,6 +51,7 @@ typedef struct Run {
                 .leader_pidfd = -EBADF,                                                                      \
                 .console_fd = -EBADF,                                                                        \
                 .notify_fd = -EBADF,                                                                         \
+                .shutdown = { .leader_pidfd = -EBADF },                                                      \
         })
 
 typedef struct Machine {
@@ -67,6 +68,7 @@ typedef struct Machine {
         MachineCgroup cgroup;
         bool cgroup_ready;
         ManagerBus *bus;
+        bool unmanaged; /* this host has no systemd */
         Scope *scope;
         ScopeRequest scope_request;
         Notify *notify;

@@ -2,7 +2,7 @@
 
 /* Theory of operation: begins a run and brings it to the point where the payload may go. Four things proceed at
  * once: the outer stage builds the tree; the manager makes the scope; once PID 1 is born, the inner stage sets
- * itself up while the supervisor makes the network links and machined is told. run_try_go() is called after each
+ * itself up while the supervisor makes the network links and machined is told. try_go() is called after each
  * step and sends MESSAGE_GO when all of them are done. */
 
 #include <fcntl.h>
@@ -55,6 +55,10 @@ static int try_go(Machine *m) {
         if (r < 0)
                 return log_error_errno(r, "lost the inner stage: %m");
         run->going = true;
+        if (m->unmanaged && !m->config->output.quiet)
+                log_notice("%s: no systemd on this host: no scope, no registration, no resource control",
+                           m->config->source.machine);
+        m->unmanaged = false; /* once is enough */
         notify_started(m->notify, run->leader);
         run_event(m, LIFECYCLE_EVENT_STARTED);
         return 0;

@@ -122,9 +122,9 @@ static int apply(int root_fd, Action action, const char *source, const char *pat
 }
 
 /* The guest comes up without it; whoever cares reads why. */
-static int report(int r, const char *path) {
-        if (r == -EROFS)
-                log_debug("%s: the machine's root is read-only, left as it is", path);
+static int report(int r, const char *path, bool automatic) {
+        if (r == -EROFS || (r < 0 && automatic))
+                (void) log_debug_errno(r, "%s in the machine is left as it is: %m", path);
         else if (r < 0)
                 (void) log_warning_errno(r, "%s in the machine is left as it is: %m", path);
         return 0;
@@ -156,10 +156,12 @@ static ResolvConfMode automatic_resolv_mode(const MachineConfig *config) {
 int integration_resolv_conf(StageContext *context) {
         ResolvConfMode mode = context->config->integration.resolv_conf;
 
-        if (mode == RESOLV_CONF_AUTO)
+        bool automatic = mode == RESOLV_CONF_AUTO;
+
+        if (automatic)
                 mode = automatic_resolv_mode(context->config);
         return report(apply(context->root_fd, resolv_modes[mode].action, resolv_modes[mode].source, RESOLV_CONF),
-                      RESOLV_CONF);
+                      RESOLV_CONF, automatic);
 }
 
 /* The zone's name as the host's symlink has it ("Europe/Berlin"), or -ENOENT if there is no such link. */
@@ -219,11 +221,12 @@ int integration_timezone(StageContext *context) {
                 [TIMEZONE_DELETE] = ACTION_DELETE,
         };
         TimezoneMode mode = context->config->integration.timezone;
+        bool automatic = mode == TIMEZONE_AUTO;
         int r;
 
-        if (mode == TIMEZONE_AUTO)
+        if (automatic)
                 mode = automatic_timezone_mode(context->config->source.read_only);
         r = mode == TIMEZONE_SYMLINK ? link_zone(context->root_fd)
                                      : apply(context->root_fd, actions[mode], LOCALTIME, LOCALTIME);
-        return report(r, LOCALTIME);
+        return report(r, LOCALTIME, automatic);
 }

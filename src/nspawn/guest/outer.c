@@ -81,9 +81,18 @@ static int step_limits(StageContext *context) {
         return privileges_set_limits(&context->plan->security);
 }
 
+static int join_network_namespace(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+                return log_error_errno(-errno, "--network-namespace-path=%s: %m", path);
+        return 0;
+}
+
 /* The working directory is what carries the root into the next mount namespace: the kernel moves it to the copy
  * of the mount it is on. */
 static int step_birth(StageContext *context) {
+        const NetworkConfig *network = &context->config->network;
         uint64_t flags = CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
         _cleanup_close_ int pidfd = -EBADF;
         Message leader = { .type = MESSAGE_LEADER, .uuid = context->uuid };
@@ -95,7 +104,11 @@ static int step_birth(StageContext *context) {
                 return log_error_errno(r, "the supervisor did not name a cgroup: %m");
         if (fchdir(context->root_fd) < 0)
                 return log_error_errno(-errno, "cannot enter the machine's root: %m");
-        if (context->config->network.private_network)
+        if (network->namespace_path) {
+                r = join_network_namespace(network->namespace_path);
+                if (r < 0)
+                        return r;
+        } else if (network->private_network)
                 flags |= CLONE_NEWNET;
 
         pid = process_clone(flags, context->payload_cgroup_fd, &pidfd);

@@ -51,6 +51,21 @@ static _noreturn_ void end_machine(Wish wish, int status) {
         _exit(wish == WISH_SHUTDOWN ? EXIT_SUCCESS : status);
 }
 
+/* The caller's command line and environment are in this process's memory, where the guest can read them: they lie
+ * there in one piece, beginning with the first argument. */
+static void forget_caller(void) {
+        static const char name[] = "(sd-stubinit)";
+        char *start = program_invocation_name, *end = start + strlen(start) + 1;
+
+        for (char **e = environ; e && *e; e++)
+                end = MAX(end, *e + strlen(*e) + 1);
+        if ((size_t) (end - start) < sizeof(name))
+                return;
+        explicit_bzero(start, (size_t) (end - start));
+        memcpy(start, name, sizeof(name));
+        environ = NULL;
+}
+
 static _noreturn_ void run_stub(pid_t payload, const sigset_t *signals) {
         Wish wish = WISH_NONE;
         struct timespec deadline = {};
@@ -101,6 +116,7 @@ int stub_init_fork(StageContext *context) {
                 return 0;
         }
 
+        forget_caller();
         (void) prctl(PR_SET_NAME, "(sd-stubinit)");
         (void) prctl(PR_SET_DUMPABLE, 0);
         null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);

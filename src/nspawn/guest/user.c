@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: runs in the inner stage, in the new root. Who a user is, is the guest's own affair (NSS
- * modules, another libc, LDAP), so its own getent(1) is asked, in a child that runs with what the stage still
- * has: it is the guest's code, run inside the guest. What it prints is bounded and parsed with suspicion. Root
+ * modules, another libc, LDAP), so its own getent(1) is asked, in a child without any privilege: it is the
+ * guest's code, and the stage still has the host's. What it prints is bounded and parsed with suspicion. Root
  * needs no question, which is the common and the fast case. */
 
 #include "guest/user.h"
@@ -10,14 +10,24 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd.h"
+#include "guest/privileges.h"
 #include "log.h"
 
 #define ANSWER_MAX (64u * 1024u)
 #define GROUPS_MAX 65536u
+
+/* The guest's program gets none of the privileges that the stage still has, and cannot get at the stage, which is
+ * not dumpable. */
+static int give_up_privileges(void) {
+        const SecurityPlan nothing = { .no_new_privileges = true, .personality = PERSONALITY_KEEP };
+
+        return privileges_become(&nothing, 0, 0, NULL, 0);
+}
 
 static _noreturn_ void run_getent(const char *database, const char *key, int out) {
         static char *const environment[] = { (char *) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
@@ -28,6 +38,8 @@ static _noreturn_ void run_getent(const char *database, const char *key, int out
                 (void) dup2(null, STDIN_FILENO), (void) dup2(null, STDERR_FILENO);
         (void) dup2(out, STDOUT_FILENO);
         (void) close_range(3, ~0U, 0);
+        if (give_up_privileges() < 0)
+                _exit(EXIT_FAILURE);
         (void) execve("/usr/bin/getent", argv, environment);
         (void) execve("/bin/getent", argv, environment);
         _exit(EXIT_FAILURE);
@@ -44,6 +56,7 @@ static int getent(const char *database, const char *key, char **ret) {
                 return -errno;
         in = pair[0];
         out = pair[1];
+        (void) prctl(PR_SET_DUMPABLE, 0);
         pid = fork();
         if (pid < 0)
                 return -errno;

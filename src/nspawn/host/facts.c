@@ -39,16 +39,20 @@ static int add_release_field(const char *key, const char *value, void *userdata)
         return 0;
 }
 
-static int read_host_release(char ***ret) {
+static int read_host_release(HostFacts *facts) {
+        static const char *const places[] = { "/etc/os-release", "/usr/lib/os-release" };
         _cleanup_free_ char *text = NULL;
-        int r;
+        int r = -ENOENT;
 
-        r = read_file_at(AT_FDCWD, "/etc/os-release", OS_RELEASE_MAX, &text, NULL);
-        if (r < 0)
-                r = read_file_at(AT_FDCWD, "/usr/lib/os-release", OS_RELEASE_MAX, &text, NULL);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        return os_release_parse(text, add_release_field, ret);
+        for (size_t i = 0; i < ELEMENTSOF(places) && r == -ENOENT; i++) {
+                facts->os_release = places[i];
+                r = read_file_at(AT_FDCWD, places[i], OS_RELEASE_MAX, &text, NULL);
+        }
+        if (r == -ENOENT) {
+                facts->os_release = NULL;
+                return 0;
+        }
+        return r < 0 ? r : os_release_parse(text, add_release_field, &facts->container_host);
 }
 
 int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
@@ -65,7 +69,7 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
                         facts.network.machine_id = SD_ID128_NULL;
                 facts.network.naming_scheme = network_naming_scheme(getenv("NET_NAMING_SCHEME"));
         }
-        r = read_host_release(&facts.container_host);
+        r = read_host_release(&facts);
         if (r < 0)
                 return log_error_errno(r, "cannot read the host's os-release: %m");
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the supervisor, once PID 1 of the guest exists and sits in its cgroup: machined
- * derives the machine's unit from there. Newer versions take the leader as a pidfd (RegisterMachineEx), older
- * ones as a number, which is as good here: the leader is our child, and a child's number is not given to another
- * process before we reap it. So the number is read from the pidfd, and after the reply the pidfd must still
- * stand for it; if not, the entry is taken back.
+/* Theory of operation: runs in the supervisor, once PID 1 of the guest exists and sits in its cgroup:
+ * machined derives the machine's unit from there. Newer versions take the leader as a pidfd
+ * (RegisterMachineEx), older ones as a number, which is as good here: the leader is our child, and a
+ * child's number is not given to another process before we reap it. So the number is read from the pidfd,
+ * and after the reply the pidfd must still stand for it; if not, the entry is taken back.
  *
- * D-Bus and not varlink: the connection is there anyway for the scope, every version of machined since the floor
- * speaks it, and the detour through the bus daemon is a fraction of a millisecond of what machined itself takes.
+ * D-Bus and not varlink: the connection is there anyway for the scope, every version of machined since the
+ * floor speaks it, and the detour through the bus daemon is a fraction of a millisecond of what machined
+ * itself takes.
  *
- * A name that is taken is looked at once: if the leader of that entry is no longer alive, what is left of it is
- * removed and we try again. */
+ * A name that is taken is looked at once: if the leader of that entry is no longer alive, what is left of
+ * it is removed and we try again. */
 
 #include "host/machined.h"
 
@@ -57,8 +58,8 @@ static void _printf_(3, 4) fail(Registration *g, int error, const char *format, 
 }
 
 static int new_call(ManagerBus *bus, const char *member, sd_bus_message **ret) {
-        return sd_bus_message_new_method_call(manager_bus_get(bus), ret, MACHINED, MACHINED_PATH, MACHINED_INTERFACE,
-                                              member);
+        return sd_bus_message_new_method_call(manager_bus_get(bus), ret, MACHINED, MACHINED_PATH,
+                                              MACHINED_INTERFACE, member);
 }
 
 static int call_machined(Registration *g, sd_bus_message_handler_t handler, const char *member,
@@ -89,8 +90,8 @@ static int append_with_pidfd(const RegistrationRequest *q, sd_bus_message *m) {
             (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0 ||
             (r = append_array(m, "Id", 'y', q->uuid.bytes,
                               sd_id128_is_null(q->uuid) ? 0 : sizeof(q->uuid.bytes))) < 0 ||
-            (r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Service", "s", q->service, "Class", "s", "container",
-                                       "LeaderPIDFD", "h", q->leader_pidfd, "RootDirectory", "s",
+            (r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Service", "s", q->service, "Class", "s",
+                                       "container", "LeaderPIDFD", "h", q->leader_pidfd, "RootDirectory", "s",
                                        q->root_directory)) < 0 ||
             (r = append_array(m, "NetworkInterfaces", 'i', q->ifindices, q->n_ifindices * sizeof(int))) < 0)
                 return r;
@@ -103,7 +104,8 @@ static int append_with_pid(const RegistrationRequest *q, sd_bus_message *m, pid_
         if ((r = sd_bus_message_append(m, "s", q->machine)) < 0 ||
             (r = sd_bus_message_append_array(m, 'y', q->uuid.bytes,
                                              sd_id128_is_null(q->uuid) ? 0 : sizeof(q->uuid.bytes))) < 0 ||
-            (r = sd_bus_message_append(m, "ssus", q->service, "container", (uint32_t) pid, q->root_directory)) < 0)
+            (r = sd_bus_message_append(m, "ssus", q->service, "container", (uint32_t) pid,
+                                       q->root_directory)) < 0)
                 return r;
         return sd_bus_message_append_array(m, 'i', q->ifindices, q->n_ifindices * sizeof(int));
 }
@@ -140,7 +142,7 @@ static int send_with_pid(Registration *g) {
         return r;
 }
 
-/* ── A name that is taken ────────────────────────────────────────────────────────────────────────────────── */
+/* ── A name that is taken ──────────────────────────────────────────────────────────────────────────────── */
 
 static int on_stale_removed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
         Registration *g = userdata;
@@ -164,8 +166,8 @@ static int on_leader(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_
 
                 if (pidfd == -EPERM || (pidfd >= 0 && process_alive(pidfd))) {
                         fail(g, -EEXIST,
-                             "it is registered already (leader PID %u); stop it with \"machinectl terminate %s\" or "
-                             "pick another name with -M",
+                             "it is registered already (leader PID %u); stop it with \"machinectl terminate "
+                             "%s\" or pick another name with -M",
                              leader, g->machine);
                         return 0;
                 }
@@ -192,7 +194,7 @@ static int on_taken(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_)
         return 0;
 }
 
-/* ── The reply ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── The reply ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* No machined: not installed, masked, or not startable. */
 static bool is_absent(const sd_bus_error *e) {
@@ -241,7 +243,7 @@ static int on_registered(sd_bus_message *m, void *userdata, sd_bus_error *e _unu
         return 0;
 }
 
-/* ── Outside ─────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── Outside ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 void machined_wake(ManagerBus *bus) {
         sd_bus_message *m = NULL;
@@ -265,8 +267,8 @@ static void on_ready(int error, void *userdata) {
                 fail(g, error, "no connection to the bus: %s", strerror(-error));
 }
 
-int machined_register(ManagerBus *bus, const RegistrationRequest *request, registered_t registered, void *userdata,
-                      Registration **ret) {
+int machined_register(ManagerBus *bus, const RegistrationRequest *request, registered_t registered,
+                      void *userdata, Registration **ret) {
         Registration *g = calloc(1, sizeof(*g));
         int r;
 

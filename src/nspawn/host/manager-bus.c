@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the supervisor. The connection is opened first thing, so that authentication and
- * Hello go back and forth while the machine is being set up. Everything is a message and a callback on the one
- * event loop: synchronous sd-bus calls would wait for the bus while the set-up has work to do. Messages queued
- * before the connection is up follow it in order, but a message that names us (a scope's Controller) or carries
- * descriptors has to wait for manager_bus_when_ready().
+/* Theory of operation: runs in the supervisor. The connection is opened first thing, so that
+ * authentication and Hello go back and forth while the machine is being set up. Everything is a message
+ * and a callback on the one event loop: synchronous sd-bus calls would wait for the bus while the set-up
+ * has work to do. Messages queued before the connection is up follow it in order, but a message that names
+ * us (a scope's Controller) or carries descriptors has to wait for manager_bus_when_ready().
  *
- * Whether there is a bus at all is decided by looking at files, since a host without systemd is an ordinary
- * case and must not cost anything. */
+ * Whether there is a bus at all is decided by looking at files, since a host without systemd is an
+ * ordinary case and must not cost anything. */
 
 #include "host/manager-bus.h"
 

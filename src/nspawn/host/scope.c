@@ -3,20 +3,21 @@
 /* Theory of operation: runs in the supervisor, while the machine is being set up. The conversation with the
  * manager:
  *
- *   AddMatch JobRemoved ─┐ one flight, sent as soon as the connection has its name, which is what the scope's
- *   StartTransientUnit  ─┘ Controller property holds
+ *   AddMatch(JobRemoved): sent at once, nobody waits for the reply
+ *   StartTransientUnit: sent as soon as the connection has its name, which is the scope's Controller
  *   ← job path
  *   ← JobRemoved(job, "done"): the processes have been moved, started() is called
  *
- * The manager sends RequestStop to the Controller alone, so no match is needed, but every user of the bus can
- * send a signal to us: it counts only if it comes from the owner of the manager's name.
+ * The manager sends RequestStop to the Controller alone, so no match is needed, but every user of the bus
+ * can send a signal to us: it counts only if it comes from the owner of the manager's name.
  *
- * The side road: the unit exists. Either a supervisor has just ended and its scope is going, or one was killed
- * and left it, or a machine of that name is running. An empty Controller tells the first two, which are stopped
- * and tried again, from the third, which is an error. The name alone proves nothing, a machine may be called
- * "session-1": the unit has to be in the machine's slice, too.
+ * The side road: the unit exists. Either a supervisor has just ended and its scope is going, or one was
+ * killed and left it, or a machine of that name is running. An empty Controller tells the first two, which
+ * are stopped and tried again, from the third, which is an error. The name alone proves nothing, a machine
+ * may be called "session-1": the unit has to be in the machine's slice, too.
  *
- * Older managers lack some of the properties. They say so by name and change nothing, so we try again without. */
+ * Older managers lack some of the properties. They say so by name and change nothing, so we try again
+ * without. */
 
 #include "host/scope.h"
 
@@ -61,8 +62,8 @@ struct Scope {
 
 static int send_start(Scope *s);
 
-/* The bus filters by unit name. The library cannot: it looks for strings in front of which only strings stand. So
- * the match is made by hand, and on_message() takes what it lets through. */
+/* The bus filters by unit name. The library cannot: it looks for strings in front of which only strings
+ * stand. So the match is made by hand, and on_message() takes what it lets through. */
 static int call_match(Scope *s, const char *member, sd_bus_message_handler_t handler) {
         char match[512];
 
@@ -71,8 +72,8 @@ static int call_match(Scope *s, const char *member, sd_bus_message_handler_t han
                         "interface='" MANAGER_INTERFACE "',member='JobRemoved',arg2='%s'",
                         s->unit);
         return sd_bus_call_method_async(manager_bus_get(s->bus), handler ? &s->match_call : NULL,
-                                        "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                        member, handler, s, "s", match);
+                                        "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                        "org.freedesktop.DBus", member, handler, s, "s", match);
 }
 
 static void finish(Scope *s, int error, const char *why) {
@@ -99,7 +100,8 @@ static void _printf_(3, 4) fail(Scope *s, int error, const char *format, ...) {
         finish(s, error < 0 ? error : -EIO, why);
 }
 
-static int call_manager(Scope *s, sd_bus_message_handler_t handler, const char *member, const char *types, ...) {
+static int call_manager(Scope *s, sd_bus_message_handler_t handler, const char *member, const char *types,
+                        ...) {
         va_list ap;
         int r;
 
@@ -113,7 +115,7 @@ static int call_manager(Scope *s, sd_bus_message_handler_t handler, const char *
         return r;
 }
 
-/* ── The request ─────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── The request ───────────────────────────────────────────────────────────────────────────────────────── */
 
 int scope_unit_name(const char *machine, char *out) {
         static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.";
@@ -149,7 +151,8 @@ static int append_processes(Scope *s, sd_bus_message *m) {
 
                 if (pid < 0)
                         return pid;
-                r = pidfds ? sd_bus_message_append(m, "h", fd) : sd_bus_message_append(m, "u", (uint32_t) pid);
+                r = pidfds ? sd_bus_message_append(m, "h", fd) :
+                             sd_bus_message_append(m, "u", (uint32_t) pid);
                 if (r < 0)
                         return r;
         }
@@ -165,8 +168,8 @@ static int append_fixed(Scope *s, sd_bus_message *m) {
         int r;
 
         (void) snprintf(text, sizeof(text), "Container %s", q->machine);
-        /* mixed: the manager asks the supervisor by RequestStop and sends no signal of its own until the time is
-         * over. AddRef would only keep the unit's name taken after the last process has gone. */
+        /* mixed: the manager asks the supervisor by RequestStop and sends no signal of its own until the
+         * time is over. AddRef would only keep the unit's name taken after the last process has gone. */
         r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", text, "Delegate", "b", true,
                                   "CollectMode", "s", "inactive-or-failed", "Slice", "s",
                                   q->slice ?: "machine.slice", "KillMode", "s", "mixed");
@@ -191,7 +194,7 @@ static int append_devices(sd_bus_message *m, const ScopeRequest *q) {
         };
         int r;
 
-        /* Every such program that the manager attaches costs it about a millisecond. */
+        /* The machine's own cgroup is restricted anyway, so the manager need not load another program. */
         if (!unit_property_given(q->properties, "DevicePolicy") &&
             !unit_property_given(q->properties, "DeviceAllow"))
                 return 0;
@@ -216,8 +219,8 @@ static int build_start(Scope *s) {
         int r;
 
         s->start_call = sd_bus_message_unref(s->start_call);
-        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
-                                           "StartTransientUnit");
+        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH,
+                                           MANAGER_INTERFACE, "StartTransientUnit");
         if (r < 0)
                 return r;
         s->start_call = m;
@@ -231,7 +234,7 @@ static int build_start(Scope *s) {
         return 0;
 }
 
-/* ── A unit that exists already ──────────────────────────────────────────────────────────────────────────── */
+/* ── A unit that exists already ────────────────────────────────────────────────────────────────────────── */
 
 static int on_retry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         Scope *s = userdata;
@@ -298,7 +301,8 @@ static int on_slice(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_)
                 retry_soon(s);
         else if (sd_bus_message_read(m, "v", "s", &found) < 0 ||
                  !streq(found, own ?: s->request->slice ?: "machine.slice"))
-                fail(s, -EEXIST, "a unit of this name exists and is not a machine's; pick another name with -M");
+                fail(s, -EEXIST,
+                     "a unit of this name exists and is not a machine's; pick another name with -M");
         else {
                 s->clearing = true;
                 (void) call_manager(s, on_stop_reply, "StopUnit", "ss", s->unit, "replace");
@@ -316,8 +320,8 @@ static int on_controller(sd_bus_message *m, void *userdata, sd_bus_error *e _unu
                 return ask(s, SCOPE_INTERFACE, "Slice", on_slice);
         else
                 fail(s, -EEXIST,
-                     "a machine of this name is running; stop it with \"machinectl terminate %s\" or pick another "
-                     "name with -M",
+                     "a machine of this name is running; stop it with \"machinectl terminate %s\" or pick "
+                     "another name with -M",
                      s->request->machine);
         return 0;
 }
@@ -336,7 +340,8 @@ static int on_examined(sd_bus_message *m, void *userdata, sd_bus_error *e _unuse
 
         if (streq(active, "failed"))
                 (void) sd_bus_call_method_async(manager_bus_get(s->bus), NULL, MANAGER, MANAGER_PATH,
-                                                MANAGER_INTERFACE, "ResetFailedUnit", NULL, NULL, "s", s->unit);
+                                                MANAGER_INTERFACE, "ResetFailedUnit", NULL, NULL, "s",
+                                                s->unit);
         else if (!streq(active, "inactive"))
                 return ask(s, SCOPE_INTERFACE, "Controller", on_controller);
         retry_soon(s);
@@ -347,7 +352,7 @@ static void examine(Scope *s) {
         (void) call_manager(s, on_examined, "ListUnitsByNames", "as", 1, s->unit);
 }
 
-/* ── The start itself ────────────────────────────────────────────────────────────────────────────────────── */
+/* ── The start itself ──────────────────────────────────────────────────────────────────────────────────── */
 
 /* Leaves out a property that this manager does not have. */
 static bool without_unknown_property(Scope *s, const sd_bus_error *e) {
@@ -422,7 +427,7 @@ static void job_removed(Scope *s, sd_bus_message *m) {
                 fail(s, -EIO, "the job ended with result \"%s\"", result);
 }
 
-/* ── Requests to stop ────────────────────────────────────────────────────────────────────────────────────── */
+/* ── Requests to stop ──────────────────────────────────────────────────────────────────────────────────── */
 
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
         Scope *s = userdata;
@@ -475,7 +480,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *e _unused
         return 1;
 }
 
-/* ── Outside ─────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── Outside ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void on_ready(int error, void *userdata) {
         Scope *s = userdata;
@@ -518,8 +523,8 @@ static int listen_and_schedule(Scope *s) {
                                        START_TIMEOUT_USEC, 1000000, on_deadline, s);
         if (r < 0)
                 return r;
-        return sd_event_add_time_relative(manager_bus_event(s->bus), &s->retry, CLOCK_MONOTONIC, 0, 1, on_begin,
-                                          s);
+        return sd_event_add_time_relative(manager_bus_event(s->bus), &s->retry, CLOCK_MONOTONIC, 0, 1,
+                                          on_begin, s);
 }
 
 int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents *events, Scope **ret) {
@@ -557,8 +562,8 @@ static void farewell(Scope *s, const char *member, const char *types, ...) {
         int r;
 
         va_start(ap, types);
-        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
-                                           member);
+        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH,
+                                           MANAGER_INTERFACE, member);
         if (r >= 0)
                 r = sd_bus_message_appendv(m, types, ap);
         va_end(ap);
@@ -570,8 +575,8 @@ static void farewell(Scope *s, const char *member, const char *types, ...) {
 void scope_end(Scope *s) {
         if (!s->up)
                 return;
-        /* Without a controller a stop is immediate: what is left gets SIGKILL, and an empty scope goes at once and
-         * not when the manager notices that it is empty. */
+        /* Without a controller a stop is immediate: what is left gets SIGKILL, and an empty scope goes at
+         * once and not when the manager notices that it is empty. */
         farewell(s, "AbandonScope", "s", s->unit);
         farewell(s, "StopUnit", "ss", s->unit, "replace");
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: a table from the names that unit files use to the D-Bus name and the kind of value. Each
- * kind has one function that parses the text and appends one "(sv)" or, where a percentage goes by another
- * name, that one. The manager checks ranges and meaning; here only the type has to come out right, because a
- * type cannot be left to the manager. Names missing here are refused by name instead of guessed. */
+/* Theory of operation: a table from the names that unit files use to the D-Bus name and the kind of value.
+ * Each kind has one function that parses the text and appends one "(sv)" or, where a percentage goes by
+ * another name, that one. The manager checks ranges and meaning; here only the type has to come out right,
+ * because a type cannot be left to the manager. Names missing here are refused by name instead of guessed. */
 
 #include "host/unit-property.h"
 
@@ -493,8 +493,8 @@ int unit_property_append(sd_bus_message *m, const char *assignment) {
                         continue;
                 r = properties[i].append(m, properties + i, value);
                 if (r == -EINVAL || r == -ERANGE)
-                        return log_error_errno(-EINVAL, "--property=%s: not a value that %s= takes", assignment,
-                                               properties[i].name);
+                        return log_error_errno(-EINVAL, "--property=%s: not a value that %s= takes",
+                                               assignment, properties[i].name);
                 return r < 0 ? log_error_errno(r, "--property=%s: %m", assignment) : 0;
         }
         log_error("--property=%s: %.*s= is not a property that can be set on a machine's scope", assignment,

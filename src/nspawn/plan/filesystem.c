@@ -277,7 +277,7 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config) {
 }
 
 /* Files under /run/host that tell the payload about its host and its manager. */
-static int append_host_files(FilesystemPlan *plan, const MachineConfig *config) {
+static int append_host_files(FilesystemPlan *plan, const MachineConfig *config, const HostFacts *facts) {
         const char *manager = config->env.container_service ?: "systemd-nspawn";
         const char *incoming;
         int r;
@@ -291,7 +291,7 @@ static int append_host_files(FilesystemPlan *plan, const MachineConfig *config) 
 
         const Operation rows[] = {
                 { .kind = OPERATION_FILE, .where = "/run/host/container-manager", .what = manager, .mode = 0644 },
-                { .kind = OPERATION_BIND_HOST, .where = "/run/host/os-release", .what = "/etc/os-release",
+                { .kind = OPERATION_BIND_HOST, .where = "/run/host/os-release", .what = facts->os_release ?: "/etc/os-release",
                   .attributes = RO | NOSUID | NOEXEC | NODEV, .flags = OPERATION_OPTIONAL },
                 { .kind = OPERATION_BIND_HOST, .where = "/run/host/incoming", .what = incoming, .attributes = RO },
         };
@@ -306,7 +306,7 @@ int filesystem_plan(const MachineConfig *config, const HostFacts *facts, Filesys
         r = append_rows(&plan.outer, outer_rows, ELEMENTSOF(outer_rows), config, facts);
         if (r < 0)
                 return r;
-        r = append_host_files(&plan, config);
+        r = append_host_files(&plan, config, facts);
         if (r < 0)
                 return r;
         r = append_rows(&plan.inner, inner_rows, ELEMENTSOF(inner_rows), config, facts);

@@ -8,6 +8,16 @@
 #include "log.h"
 #include "plan/seccomp-policy.h"
 
+/* $SYSTEMD_NSPAWN_NETWORK_MAC wins over the address derived from the names. */
+static void set_host0_address(const MachineConfig *config, NetworkPlan *network) {
+        for (size_t i = 0; i < network->n_items && config->env.network_mac_set; i++) {
+                LinkOperation *o = &network->items[i];
+
+                if (o->kind == LINK_VETH && streq(o->guest, "host0"))
+                        memcpy(&o->guest_address, config->env.network_mac, sizeof(o->guest_address));
+        }
+}
+
 static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
         int r;
 
@@ -22,7 +32,10 @@ static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan
         if (r < 0)
                 return r;
         r = network_plan(&config->network, config->source.machine, &facts->network, &plan->network);
-        return r < 0 ? log_error_errno(r, "cannot plan the machine's network links: %m") : 0;
+        if (r < 0)
+                return log_error_errno(r, "cannot plan the machine's network links: %m");
+        set_host0_address(config, &plan->network);
+        return 0;
 }
 
 int machine_plan_make(const MachineConfig *config, const HostFacts *facts, MachinePlan *ret) {

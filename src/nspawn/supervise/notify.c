@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the supervisor. The guest's socket was bound by the inner stage inside the guest,
- * where everybody may write to it. The kernel tells the sender's PID as our own PID namespace numbers it, so
- * comparing it with the leader's is enough: PID 1 of the guest is our child and its number is not reused before we
- * reap it. (Root in a guest without user namespace can claim to be PID 1. It could make PID 1 say what it likes
- * just as well.)
+/* Theory of operation: runs in the supervisor. The guest's socket was bound by the inner stage inside the
+ * guest, where everybody may write to it. The kernel tells the sender's PID as our own PID namespace
+ * numbers it, so comparing it with the leader's is enough: PID 1 of the guest is our child and its number
+ * is not reused before we reap it. (Root in a guest without user namespace can claim to be PID 1. It could
+ * make PID 1 say what it likes just as well.)
  *
- * The guest may flood the socket. A wake-up reads a bounded number of datagrams, and sd-event stops polling the
- * socket for the rest of an interval that had too many wake-ups; meanwhile the senders wait, as they would for any
- * slow reader. The allowance is above what a booting systemd sends, since that one would wait too. Status texts
- * go up at most ten times a second, the latest one wins.
+ * The guest may flood the socket. A wake-up reads a bounded number of datagrams, and sd-event stops
+ * polling the socket for the rest of an interval that had too many wake-ups; meanwhile the senders wait,
+ * as they would for any slow reader. The allowance is above what a booting systemd sends, since that one
+ * would wait too. Status texts go up at most ten times a second, the latest one wins.
  *
- * Descriptors the guest attaches are refused by the kernel where it can do that, and closed here otherwise. */
+ * Descriptors the guest attaches are refused by the kernel where it can do that, and closed here
+ * otherwise. */
 
 #include "supervise/notify.h"
 
@@ -63,7 +64,8 @@ static void send_status(Notify *n) {
         char text[sizeof(n->status) + 64];
 
         n->status_pending = false;
-        (void) snprintf(text, sizeof(text), "STATUS=Container running%s%s", n->status[0] ? ": " : ".", n->status);
+        (void) snprintf(text, sizeof(text), "STATUS=Container running%s%s", n->status[0] ? ": " : ".",
+                        n->status);
         send_up(n, text);
         (void) sd_event_source_set_time_relative(n->status_timer, STATUS_INTERVAL_USEC);
         (void) sd_event_source_set_enabled(n->status_timer, SD_EVENT_ONESHOT);
@@ -119,7 +121,7 @@ void notify_restarting(Notify *n) {
         send_up(n, "STATUS=Restarting...");
 }
 
-/* ── From the guest ──────────────────────────────────────────────────────────────────────────────────────── */
+/* ── From the guest ────────────────────────────────────────────────────────────────────────────────────── */
 
 /* The length of the line at data, without its newline. */
 static size_t line_length(const char *data, size_t size) {
@@ -139,19 +141,28 @@ static void parse_status(const char *text, size_t size, GuestMessage *ret) {
         ret->has_status = true;
 }
 
+/* What follows field in a line of n bytes, or NULL. */
+static const char *after(const char *line, size_t n, const char *field) {
+        size_t m = strlen(field);
+
+        return n >= m && memcmp(line, field, m) == 0 ? line + m : NULL;
+}
+
 void guest_message_parse(const char *data, size_t size, GuestMessage *ret) {
-        size_t n;
+        const char *end = data + size;
 
         *ret = (GuestMessage){};
-        for (; size > 0; data += n, size -= n) {
-                n = line_length(data, size);
-                if (n == CONST_STRLEN("READY=1") && memcmp(data, "READY=1", n) == 0)
+        for (const char *line = data; line < end;) {
+                size_t n = line_length(line, (size_t) (end - line));
+                const char *status = after(line, n, "STATUS=");
+
+                if (status)
+                        parse_status(status, (size_t) (line + n - status), ret);
+                else if (after(line, n, "READY=1") == line + n)
                         ret->ready = true;
-                else if (n == CONST_STRLEN("STOPPING=1") && memcmp(data, "STOPPING=1", n) == 0)
+                else if (after(line, n, "STOPPING=1") == line + n)
                         ret->stopping = true;
-                else if (n >= CONST_STRLEN("STATUS=") && memcmp(data, "STATUS=", CONST_STRLEN("STATUS=")) == 0)
-                        parse_status(data + CONST_STRLEN("STATUS="), n - CONST_STRLEN("STATUS="), ret);
-                n += n < size; /* the newline */
+                line += n + (line + n < end); /* the newline */
         }
 }
 
@@ -230,7 +241,8 @@ static int on_datagrams(sd_event_source *source, int fd, uint32_t revents _unuse
         return 0;
 }
 
-/* The socket comes from a process inside the guest, so what it is and how it is set is checked or set again. */
+/* The socket comes from a process inside the guest, so what it is and how it is set is checked or set
+ * again. */
 static int prepare_socket(int fd) {
         static const struct {
                 int option, value;
