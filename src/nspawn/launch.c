@@ -23,6 +23,7 @@
 #include "cgroup.h"
 #include "fd.h"
 #include "host/devices.h"
+#include "host/layer.h"
 #include "host/residue.h"
 #include "host/runtime-directory.h"
 #include "log.h"
@@ -54,11 +55,17 @@ static int lock_tree(Machine *m) {
         if (!m->config->env.lock)
                 return 0;
         r = machine_lock_tree(&m->undo, &m->lock, source->directory, m->tree_fd,
-                              source->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
+                              source->read_only || source->ephemeral ? LOCK_SHARED : LOCK_EXCLUSIVE);
         if (r < 0)
                 return r;
         r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, source->directory);
         return r < 0 ? log_error_errno(r, "%s: cannot record the tree: %m", m->runtime_directory) : 0;
+}
+
+static int make_layer(Machine *m) {
+        const SourceConfig *source = &m->config->source;
+
+        return source->ephemeral ? layer_make(&m->undo, source->directory, m->runtime_fd, &m->layer_directory) : 0;
 }
 
 static int remove_propagation_directory(void *userdata) {
@@ -280,6 +287,8 @@ static int prepare(Machine *m) {
         if (r >= 0)
                 r = lock_tree(m);
         if (r >= 0)
+                r = make_layer(m);
+        if (r >= 0)
                 r = block_signals();
         if (r < 0)
                 return r;
@@ -320,6 +329,7 @@ static void finish(Machine *m) {
         m->event = sd_event_unref(m->event);
         m->runtime_fd = safe_close(m->runtime_fd);
         m->tree_fd = safe_close(m->tree_fd);
+        free(TAKE_PTR(m->layer_directory));
 }
 
 int launch(const MachineConfig *config, const HostFacts *facts, const MachinePlan *plan, unsigned n_listen_fds) {

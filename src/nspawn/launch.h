@@ -63,6 +63,7 @@ typedef struct Machine {
         UndoLog undo;
         int tree_fd, runtime_fd;
         char runtime_directory[128];
+        char *layer_directory; /* NULL: none, or in memory */
         MachineLock lock;
         Minder minder;
         MachineCgroup cgroup;

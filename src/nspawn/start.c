@@ -258,6 +258,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .socket_fd = socket_fd,
                 .tree_fd = tree_fd,
                 .runtime_directory = m->runtime_directory,
+                .layer_directory = m->layer_directory,
                 .console_is_pty = m->console_mode != CONSOLE_PIPE,
                 .n_listen_fds = m->n_listen_fds,
                 .root_fd = -EBADF,

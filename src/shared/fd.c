@@ -140,47 +140,60 @@ int fd_set_cloexec(int fd, bool on) {
         return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
-static int remove_children(int dir_fd, dev_t dev, unsigned depth) {
-        _cleanup_close_ int own = dir_fd;
-        DIR *d;
+/* How far removal descends with an fd for each level; what lies deeper is brought up first. */
+#define REMOVE_DEPTH_MAX 64u
+
+typedef struct Removal {
+        int top_fd; /* of the tree that is being removed */
+        dev_t dev;
+        unsigned moved; /* directories brought up so far, for their names */
+} Removal;
+
+static int remove_children(Removal *removal, int dir_fd, unsigned depth);
+
+static int remove_directory(Removal *removal, int parent_fd, const char *name, unsigned depth) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        char up[32];
+        int r;
+
+        if (depth >= REMOVE_DEPTH_MAX) {
+                (void) snprintf(up, sizeof(up), ".#deep-%u", removal->moved++);
+                return renameat(parent_fd, name, removal->top_fd, up) < 0 ? -errno : 0;
+        }
+        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_dev != removal->dev)
+                return -EXDEV;
+        r = remove_children(removal, TAKE_FD(fd), depth + 1);
+        if (r < 0)
+                return r;
+        return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+/* Takes dir_fd. */
+static int remove_children(Removal *removal, int dir_fd, unsigned depth) {
+        DIR *d = fdopendir(dir_fd);
         int r = 0;
 
-        if (depth > 256)
-                return -ELOOP;
-        d = fdopendir(dir_fd);
-        if (!d)
-                return -errno;
-        own = -EBADF; /* now d's */
-
+        if (!d) {
+                r = -errno;
+                (void) safe_close(dir_fd);
+                return r;
+        }
         for (struct dirent *e; r >= 0 && (e = readdir(d));) {
-                int child;
-                struct stat st;
-
-                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+                if (streq(e->d_name, ".") || streq(e->d_name, "..") || unlinkat(dirfd(d), e->d_name, 0) >= 0)
                         continue;
-                if (unlinkat(dirfd(d), e->d_name, 0) >= 0)
-                        continue;
-                if (errno != EISDIR && errno != EPERM) {
-                        r = -errno;
-                        break;
-                }
-                child = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (child < 0 || fstat(child, &st) < 0)
-                        r = -errno;
-                else if (st.st_dev != dev)
-                        r = -EXDEV;
-                else
-                        r = remove_children(TAKE_FD(child), dev, depth + 1);
-                (void) safe_close(child);
-                if (r >= 0 && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
-                        r = -errno;
+                r = errno == EISDIR || errno == EPERM ? remove_directory(removal, dirfd(d), e->d_name, depth) : -errno;
         }
         (void) closedir(d);
         return r;
 }
 
 int remove_tree_at(int dir_fd, const char *path) {
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_close_ int top = -EBADF;
+        Removal removal = {};
         struct stat st;
         int r;
 
@@ -189,11 +202,23 @@ int remove_tree_at(int dir_fd, const char *path) {
         if (errno != EISDIR && errno != EPERM)
                 return -errno;
 
-        fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        top = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (top < 0 || fstat(top, &st) < 0)
                 return -errno;
-        r = remove_children(TAKE_FD(fd), st.st_dev, 0);
-        if (r < 0)
-                return r;
-        return unlinkat(dir_fd, path, AT_REMOVEDIR) < 0 ? -errno : 0;
+        removal = (Removal){ .top_fd = top, .dev = st.st_dev };
+        /* Each round removes all it reaches and may have brought directories up: again until it is empty. */
+        for (;;) {
+                int fd;
+
+                if (unlinkat(dir_fd, path, AT_REMOVEDIR) >= 0 || errno == ENOENT)
+                        return 0;
+                if (errno != ENOTEMPTY && errno != EEXIST)
+                        return -errno;
+                fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (fd < 0)
+                        return -errno;
+                r = remove_children(&removal, fd, 0);
+                if (r < 0)
+                        return r;
+        }
 }

@@ -16,6 +16,7 @@ typedef struct StageContext {
         int socket_fd;     /* to the supervisor, see engine/handshake.h */
         int tree_fd;       /* a detached mount of the directory tree */
         const char *runtime_directory; /* of this machine on the host, absolute */
+        const char *layer_directory; /* for an ephemeral machine's changes; NULL: in memory */
         const char *stage; /* what this process runs now */
         bool console_is_pty; /* false: the payload gets the caller's stdio */
         unsigned n_listen_fds; /* of socket activation, from fd 3 on; they go to the payload */

@@ -141,8 +141,14 @@ static bool stub_in_use(void) {
         return endswith(target, "/systemd/resolve/stub-resolv.conf") && access(RESOLV_STUB, R_OK) >= 0;
 }
 
+/* A layer that is laid over the tree can be written to. */
+static bool root_is_read_only(const SourceConfig *source) {
+        return source->read_only && !source->ephemeral && source->volatile_mode != VOLATILE_OVERLAY &&
+                source->volatile_mode != VOLATILE_YES;
+}
+
 static ResolvConfMode automatic_resolv_mode(const MachineConfig *config) {
-        bool read_only = config->source.read_only;
+        bool read_only = root_is_read_only(&config->source);
 
         if (config->network.private_network)
                 return RESOLV_CONF_OFF;
@@ -225,7 +231,7 @@ int integration_timezone(StageContext *context) {
         int r;
 
         if (automatic)
-                mode = automatic_timezone_mode(context->config->source.read_only);
+                mode = automatic_timezone_mode(root_is_read_only(&context->config->source));
         r = mode == TIMEZONE_SYMLINK ? link_zone(context->root_fd)
                                      : apply(context->root_fd, actions[mode], LOCALTIME, LOCALTIME);
         return report(r, LOCALTIME, automatic);

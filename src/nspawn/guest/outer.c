@@ -13,7 +13,6 @@
 #include "guest/outer.h"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
@@ -30,6 +29,7 @@
 #include "guest/integration.h"
 #include "guest/journal.h"
 #include "guest/privileges.h"
+#include "guest/root.h"
 #include "guest/tree.h"
 #include "log.h"
 #include "mount-fd.h"
@@ -42,29 +42,6 @@ static int step_propagation(StageContext *context) {
 
         (void) context;
         return r < 0 ? log_error_errno(r, "cannot make the mounts private to the machine: %m") : 0;
-}
-
-/* The root is attached over the machine's runtime directory: any place in this namespace would do, and this one
- * is certain to exist and of no use to the guest. */
-static int step_root(StageContext *context) {
-        _cleanup_close_ int place = -EBADF;
-        int r;
-
-        r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
-        if (r >= 0 && context->config->source.read_only)
-                r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, false);
-        if (r < 0)
-                return log_error_errno(r, "%s: cannot prepare the root: %m", context->config->source.directory);
-
-        place = open(context->runtime_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (place < 0)
-                return log_error_errno(-errno, "%s: %m", context->runtime_directory);
-        r = mount_attach(context->tree_fd, place);
-        if (r < 0)
-                return log_error_errno(r, "%s: cannot attach the root: %m", context->config->source.directory);
-
-        context->root_fd = open(context->runtime_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return context->root_fd < 0 ? log_error_errno(-errno, "%s: %m", context->runtime_directory) : 0;
 }
 
 static int step_filesystem(StageContext *context) {
@@ -123,8 +100,9 @@ static int step_birth(StageContext *context) {
 
 static const Step steps[] = {
         { "propagation", step_propagation },
-        { "root", step_root },
+        { "root", root_attach },
         { "check-tree", tree_check },
+        { "layers", root_add_layers },
         { "identity", identity_read },
         { "filesystem", step_filesystem },
         { "host-files", host_files_write },

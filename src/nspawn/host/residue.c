@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "host/layer.h"
 #include "host/machine-cgroup.h"
 #include "host/machine-lock.h"
 #include "host/runtime-directory.h"
@@ -63,7 +64,7 @@ static int remove_directories(const char *machine) {
 }
 
 static int remove_recorded(const char *machine, int runtime_fd) {
-        _cleanup_free_ char *cgroup = NULL, *tree = NULL;
+        _cleanup_free_ char *cgroup = NULL, *tree = NULL, *layer = NULL;
         int r = 0;
 
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_CGROUP, &cgroup) >= 0)
@@ -73,6 +74,11 @@ static int remove_recorded(const char *machine, int runtime_fd) {
                                          machine);
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_TREE, &tree) >= 0)
                 machine_lock_remove_stale(tree);
+        if (r >= 0 && runtime_record_read(runtime_fd, RUNTIME_RECORD_LAYER, &layer) >= 0) {
+                r = layer_remove(layer);
+                if (r < 0)
+                        (void) log_warning_errno(r, "cannot remove %s, left by %s: %m", layer, machine);
+        }
         return r;
 }
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: everything is stacked on one place, the machine's runtime directory as this mount namespace
+ * sees it: it is certain to exist and of no use to the guest. First comes the tree; an overlay's upper layer in
+ * memory is attached on top of it, since layers have to be attached to be used before Linux 6.15, and the overlay on
+ * top of that. What is covered stays reachable through the fds that were opened before, and overlayfs is given its
+ * layers as /proc/self/fd links, which also spares it every question of commas and colons in paths. */
+
+#include "guest/root.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "log.h"
+#include "mount-fd.h"
+#include "path-in-root.h"
+
+#define MEMORY_OPTIONS "mode=755,size=25%,nr_inodes=1m"
+
+/* Whatever is on top at the machine's place. */
+static int open_place(StageContext *context) {
+        int fd = open(context->runtime_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+/* Stacks a detached mount on the place; *fd becomes an fd for its root. */
+static int stack(StageContext *context, int mount, int *fd) {
+        int top, r;
+
+        top = open_place(context);
+        if (top < 0)
+                return top;
+        r = mount_attach(mount, top);
+        (void) safe_close(top);
+        if (r < 0)
+                return r;
+        top = open_place(context);
+        if (top < 0)
+                return top;
+        *fd = top;
+        return 0;
+}
+
+/* The clone would otherwise share its mount events with the host's mount of the tree. */
+int root_attach(StageContext *context) {
+        const SourceConfig *source = &context->config->source;
+        bool read_only = source->read_only && source->volatile_mode != VOLATILE_OVERLAY;
+        int r;
+
+        r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
+        if (r >= 0 && read_only)
+                r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, false);
+        if (r >= 0)
+                r = stack(context, context->tree_fd, &context->root_fd);
+        return r < 0 ? log_error_errno(r, "%s: cannot attach the root: %m", source->directory) : 0;
+}
+
+/* Directories for an upper layer: in memory, or below the one that the supervisor made beside the tree. */
+static int open_layer(StageContext *context, int *ret) {
+        _cleanup_close_ int mount = -EBADF;
+
+        if (context->layer_directory) {
+                int fd = open(context->layer_directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+                if (fd < 0)
+                        return -errno;
+                *ret = fd;
+                return 0;
+        }
+        mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
+        return mount < 0 ? TAKE_FD(mount) : stack(context, mount, ret);
+}
+
+/* The upper layer's root is the merged root: it takes over what the tree's root is like. */
+static int make_layer(int layer_fd, int lower_fd, int *ret_upper, int *ret_work) {
+        _cleanup_close_ int upper = -EBADF, work = -EBADF;
+        struct stat st;
+
+        if ((mkdirat(layer_fd, "upper", 0755) < 0 || mkdirat(layer_fd, "work", 0700) < 0) && errno != EEXIST)
+                return -errno;
+        upper = openat(layer_fd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        work = openat(layer_fd, "work", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (upper < 0 || work < 0 || fstat(lower_fd, &st) < 0 || fchown(upper, st.st_uid, st.st_gid) < 0 ||
+            fchmod(upper, st.st_mode & 07777) < 0)
+                return -errno;
+        *ret_upper = TAKE_FD(upper);
+        *ret_work = TAKE_FD(work);
+        return 0;
+}
+
+static int add_overlay(StageContext *context) {
+        _cleanup_close_ int layer = -EBADF, upper = -EBADF, work = -EBADF, mount = -EBADF, lower = -EBADF;
+        char options[160];
+        int r;
+
+        lower = TAKE_FD(context->root_fd);
+        r = open_layer(context, &layer);
+        if (r < 0)
+                return r;
+        r = make_layer(layer, lower, &upper, &work);
+        if (r < 0)
+                return r;
+        (void) snprintf(options, sizeof(options),
+                        "lowerdir=/proc/self/fd/%i,upperdir=/proc/self/fd/%i,workdir=/proc/self/fd/%i", lower, upper,
+                        work);
+        mount = mount_new("overlay", NULL, options, 0);
+        return mount < 0 ? TAKE_FD(mount) : stack(context, mount, &context->root_fd);
+}
+
+/* A root of /usr alone works where the rest of the system's directories are symlinks into it. */
+static int copy_usr_links(int tree_fd, int root_fd) {
+        static const char *const names[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                char target[PATH_MAX];
+                ssize_t n = readlinkat(tree_fd, names[i], target, sizeof(target) - 1);
+
+                if (n < 0 && errno == ENOENT)
+                        continue;
+                if (n < 0)
+                        return errno == EINVAL ? -EMEDIUMTYPE : -errno;
+                target[n] = 0;
+                if (symlinkat(target, root_fd, names[i]) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+static int replace_by_usr(StageContext *context) {
+        _cleanup_close_ int tree = TAKE_FD(context->root_fd), mount = -EBADF, source = -EBADF, usr = -EBADF,
+                            target = -EBADF;
+        int r;
+
+        source = root_open(tree, "/usr", O_PATH | O_DIRECTORY);
+        if (source < 0)
+                return TAKE_FD(source);
+        usr = mount_clone(source, "", true);
+        if (usr < 0)
+                return TAKE_FD(usr);
+        r = mount_set_attributes(usr, MOUNT_ATTR_RDONLY, 0, true);
+        if (r < 0)
+                return r;
+        mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
+        if (mount < 0)
+                return TAKE_FD(mount);
+        r = stack(context, mount, &context->root_fd);
+        if (r < 0)
+                return r;
+        target = root_mount_point(context->root_fd, "/usr", true);
+        if (target < 0)
+                return TAKE_FD(target);
+        r = mount_attach(usr, target);
+        return r < 0 ? r : copy_usr_links(tree, context->root_fd);
+}
+
+static int cover_var(StageContext *context) {
+        _cleanup_close_ int mount = -EBADF, target = -EBADF;
+
+        target = root_open(context->root_fd, "/var", O_PATH | O_DIRECTORY);
+        if (target < 0)
+                return TAKE_FD(target);
+        mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
+        return mount < 0 ? TAKE_FD(mount) : mount_attach(mount, target);
+}
+
+int root_add_layers(StageContext *context) {
+        const SourceConfig *source = &context->config->source;
+        int r = 0;
+
+        if (source->ephemeral || source->volatile_mode == VOLATILE_OVERLAY) {
+                r = add_overlay(context);
+                if (r < 0)
+                        return log_error_errno(r, "%s: cannot lay a temporary layer over the tree: %m",
+                                               source->directory);
+        }
+        if (source->volatile_mode == VOLATILE_YES)
+                r = replace_by_usr(context);
+        else if (source->volatile_mode == VOLATILE_STATE)
+                r = cover_var(context);
+        if (r == -EMEDIUMTYPE)
+                return log_error_errno(r, "%s: --volatile=yes takes a tree whose /bin, /sbin and /lib are links to /usr",
+                                       source->directory);
+        return r < 0 ? log_error_errno(r, "%s: cannot set up the volatile root: %m", source->directory) : 0;
+}
