@@ -30,6 +30,7 @@ typedef struct Run {
         pid_t leader;
         sd_id128_t uuid;
         sd_event_source *socket_source, *outer_source, *leader_source, *timeout_source, *ask_source;
+        int unix_export_fd;        /* for the outer stage, or -EBADF */
         int console_fd, notify_fd; /* from the inner stage, kept until the leader is known */
         HostNetwork network;
         Registration *registration;
@@ -49,6 +50,7 @@ typedef struct Run {
                 .socket_fd = -EBADF,                                                                         \
                 .outer_pidfd = -EBADF,                                                                       \
                 .leader_pidfd = -EBADF,                                                                      \
+                .unix_export_fd = -EBADF,                                                                    \
                 .console_fd = -EBADF,                                                                        \
                 .notify_fd = -EBADF,                                                                         \
                 .shutdown = { .leader_pidfd = -EBADF },                                                      \

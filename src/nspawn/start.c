@@ -14,6 +14,7 @@
 #include "engine/handshake.h"
 #include "fd.h"
 #include "guest/outer.h"
+#include "host/unix-export.h"
 #include "launch.h"
 #include "log.h"
 #include "mount-fd.h"
@@ -257,6 +258,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .plan = m->plan,
                 .socket_fd = socket_fd,
                 .tree_fd = tree_fd,
+                .unix_export_fd = m->run.unix_export_fd,
                 .runtime_directory = m->runtime_directory,
                 .layer_directory = m->layer_directory,
                 .console_is_pty = m->console_mode != CONSOLE_PIPE,
@@ -285,6 +287,13 @@ static int fork_outer_stage(Machine *m, int stage_fd) {
         return 0;
 }
 
+/* Of use to a system with services of its own, on a host whose tools look for it. */
+static int make_unix_export(Machine *m) {
+        if (m->config->payload.mode != START_BOOT || !m->facts->systemd_running)
+                return 0;
+        return unix_export_make(&m->run.undo, m->config->source.machine, &m->run.unix_export_fd);
+}
+
 int run_start(Machine *m) {
         _cleanup_close_ int stage_fd = -EBADF;
         Run *run = &m->run;
@@ -294,7 +303,10 @@ int run_start(Machine *m) {
         r = handshake_socketpair(&run->socket_fd, &stage_fd);
         if (r < 0)
                 return log_error_errno(r, "cannot make a socket pair: %m");
-        r = fork_outer_stage(m, stage_fd);
+        r = make_unix_export(m);
+        if (r >= 0)
+                r = fork_outer_stage(m, stage_fd);
+        run->unix_export_fd = safe_close(run->unix_export_fd);
         if (r < 0)
                 return r;
 

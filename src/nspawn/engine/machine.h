@@ -15,6 +15,7 @@ typedef struct StageContext {
         const MachinePlan *plan;
         int socket_fd;     /* to the supervisor, see engine/handshake.h */
         int tree_fd;       /* a detached mount of the directory tree */
+        int unix_export_fd; /* a detached mount for /run/host/unix-export, or -EBADF */
         const char *runtime_directory; /* of this machine on the host, absolute */
         const char *layer_directory; /* for an ephemeral machine's changes; NULL: in memory */
         const char *stage; /* what this process runs now */

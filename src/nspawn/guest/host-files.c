@@ -55,6 +55,15 @@ static int write_credentials(const CredentialsConfig *credentials, int root_fd) 
         return target < 0 ? TAKE_FD(target) : mount_attach(mount, target);
 }
 
+static int attach_unix_export(int mount_fd, int host_fd) {
+        _cleanup_close_ int target = -EBADF;
+
+        if (mount_fd < 0)
+                return 0;
+        target = openat(host_fd, "unix-export", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return target < 0 ? -errno : mount_attach(mount_fd, target);
+}
+
 int host_files_write(StageContext *context) {
         _cleanup_close_ int host = -EBADF;
         sd_id128_t boot_id;
@@ -72,6 +81,9 @@ int host_files_write(StageContext *context) {
                 return log_error_errno(r, "cannot write the machine's IDs to /run/host: %m");
         if (mkfifoat(host, "proc-kmsg", 0600) < 0)
                 return log_error_errno(-errno, "/run/host/proc-kmsg: %m");
+        r = attach_unix_export(context->unix_export_fd, host);
+        if (r < 0)
+                return log_error_errno(r, "/run/host/unix-export: %m");
 
         r = write_credentials(&context->config->credentials, context->root_fd);
         return r < 0 ? log_error_errno(r, "cannot pass the credentials: %m") : 0;

@@ -15,6 +15,7 @@
 
 #include "host/machined.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ struct Registration {
         registered_t registered;
         void *userdata;
         char *machine;
-        pid_t pid; /* the number sent for the leader, 0 if it went as a pidfd */
+        int leader; /* a pidfd of our own */
+        pid_t pid;  /* the number sent for the leader, 0 if it went as a pidfd */
         bool up;
         bool second_try;
         sd_bus_slot *call;
@@ -278,8 +280,9 @@ int machined_register(ManagerBus *bus, const RegistrationRequest *request, regis
         g->request = request;
         g->registered = registered;
         g->userdata = userdata;
+        g->leader = fcntl(request->leader_pidfd, F_DUPFD_CLOEXEC, 3);
         g->machine = strdup(request->machine);
-        r = g->machine ? manager_bus_state(bus) : -ENOMEM;
+        r = g->leader < 0 ? -errno : g->machine ? manager_bus_state(bus) : -ENOMEM;
         if (r > 0)
                 r = send_with_pidfd(g);
         else if (r == 0)
@@ -304,11 +307,23 @@ void machined_unregister(Registration *g) {
         sd_bus_message_unref(m);
 }
 
+bool machined_signal_is_stale(const Registration *g, const struct signalfd_siginfo *si) {
+        _cleanup_free_ char *comm = NULL;
+        char path[40];
+
+        (void) snprintf(path, sizeof(path), "/proc/%u/comm", si->ssi_pid);
+        if (si->ssi_signo != SIGTERM || si->ssi_code != SI_USER || si->ssi_uid != 0 ||
+            read_file_at(AT_FDCWD, path, 64, &comm, NULL) < 0 || !streq(comm, "systemd-machine\n"))
+                return false;
+        return !g || !g->up || !process_alive(g->leader);
+}
+
 void machined_registration_free(Registration *g) {
         if (!g)
                 return;
         manager_bus_when_ready(g->bus, NULL, g);
         sd_bus_slot_unref(g->call);
+        (void) safe_close(g->leader);
         free(g->machine);
         free(g);
 }

@@ -3,6 +3,7 @@
 
 /* The entry of a machine in machined, the host's list of machines. */
 
+#include <sys/signalfd.h>
 #include <sys/types.h>
 #include <systemd/sd-id128.h>
 
@@ -36,6 +37,14 @@ int machined_register(ManagerBus *bus, const RegistrationRequest *request, regis
 
 /* Removes the entry, if it was made. The reply is waited for by manager_bus_close(). */
 void machined_unregister(Registration *g);
+
+/* Newer versions take the caller for the machine's supervisor, and send it SIGTERM both for "machinectl
+ * terminate" and when they see the leader end. True for the second: the signal comes from machined, and g
+ * (or NULL) is not registered or its leader has ended. Such a signal is not a request. It may arrive while
+ * the machine is started again, or when the program is about to exit, so SIGTERM has to stay blocked or
+ * handled to the end, with a higher priority than the bus, so that it is seen before the reply to the next
+ * registration. */
+bool machined_signal_is_stale(const Registration *g, const struct signalfd_siginfo *si);
 
 /* Frees; the entry stays. Takes NULL. */
 void machined_registration_free(Registration *g);
