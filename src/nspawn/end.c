@@ -106,6 +106,7 @@ static int exit_status_of(const Machine *m) {
         return EXIT_FAILURE;
 }
 
+/* Kills what has not ended: then the run was abandoned. */
 static void close_run(Machine *m) {
         Run *run = &m->run;
 
@@ -114,6 +115,10 @@ static void close_run(Machine *m) {
         run->leader_source = sd_event_source_disable_unref(run->leader_source);
         run->timeout_source = sd_event_source_disable_unref(run->timeout_source);
         run->ask_source = sd_event_source_disable_unref(run->ask_source);
+        if (run->leader_pidfd >= 0)
+                process_kill_and_reap(run->leader_pidfd);
+        if (run->outer_pidfd >= 0)
+                process_kill_and_reap(run->outer_pidfd);
         run->socket_fd = safe_close(run->socket_fd);
         run->outer_pidfd = safe_close(run->outer_pidfd);
         run->leader_pidfd = safe_close(run->leader_pidfd);
@@ -180,10 +185,6 @@ void run_event(Machine *m, LifecycleEvent event) {
 }
 
 void run_abandon(Machine *m) {
-        if (m->run.leader_pidfd >= 0 && m->run.state != LIFECYCLE_ENDED)
-                process_kill_and_reap(m->run.leader_pidfd);
-        if (m->run.outer_pidfd >= 0)
-                process_kill_and_reap(m->run.outer_pidfd);
         if (m->run.registration)
                 machined_unregister(m->run.registration);
         close_run(m);

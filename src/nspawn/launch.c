@@ -65,7 +65,11 @@ static int lock_tree(Machine *m) {
 static int make_layer(Machine *m) {
         const SourceConfig *source = &m->config->source;
 
-        return source->ephemeral ? layer_make(&m->undo, source->directory, m->runtime_fd, &m->layer_directory) : 0;
+        if (!source->ephemeral)
+                return 0;
+        /* An ephemeral machine's name is new each time: no later start of that name removes what it left. */
+        residue_remove_dead();
+        return layer_make(&m->undo, source->directory, m->runtime_fd, &m->layer_directory);
 }
 
 static int remove_propagation_directory(void *userdata) {
@@ -144,10 +148,13 @@ static void on_orphaned(void *userdata) {
         machine_lock_release(&m->lock);
 }
 
+/* machined of some versions sends SIGTERM to us also when the guest has ended by itself, late. */
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Machine *m = userdata;
+
         (void) source;
-        (void) info;
-        run_event(userdata, LIFECYCLE_EVENT_STOP);
+        if (!machined_signal_is_stale(m->run.registration, info))
+                run_event(m, LIFECYCLE_EVENT_STOP);
         return 0;
 }
 
@@ -155,8 +162,15 @@ static int watch_signals(Machine *m) {
         static const int signals[] = { SIGTERM, SIGINT };
 
         for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
-                int r = sd_event_add_signal(m->event, NULL, signals[i], on_stop_signal, m);
+                sd_event_source *source = NULL;
+                int r = sd_event_add_signal(m->event, &source, signals[i], on_stop_signal, m);
 
+                /* Seen before the bus tells of the unregistration that the signal may belong to. */
+                if (r >= 0)
+                        r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+                if (r >= 0)
+                        r = sd_event_source_set_floating(source, true);
+                (void) sd_event_source_unref(source);
                 if (r < 0)
                         return log_error_errno(r, "cannot watch for signals: %m");
         }

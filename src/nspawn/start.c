@@ -40,7 +40,8 @@ static int on_leader_exit(sd_event_source *source, int fd, uint32_t revents, voi
         (void) revents;
         (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
         run_read_messages(m);
-        (void) process_wait(fd, &m->run.exit);
+        /* Its number stays taken until the run is closed: machined may be looking at it just now. */
+        (void) process_peek(fd, &m->run.exit);
         run_event(m, LIFECYCLE_EVENT_EXITED);
         return 0;
 }

@@ -50,15 +50,23 @@ int process_signal(int pidfd, int sig) {
         return pidfd_send_signal(pidfd, sig, NULL, 0) < 0 ? -errno : 0;
 }
 
-int process_wait(int pidfd, siginfo_t *ret) {
+static int wait_for_end(int pidfd, int flags, siginfo_t *ret) {
         siginfo_t info = {};
 
-        while (waitid((idtype_t) P_PIDFD, (id_t) pidfd, &info, WEXITED) < 0)
+        while (waitid((idtype_t) P_PIDFD, (id_t) pidfd, &info, WEXITED | flags) < 0)
                 if (errno != EINTR)
                         return -errno;
         if (ret)
                 *ret = info;
         return 0;
+}
+
+int process_wait(int pidfd, siginfo_t *ret) {
+        return wait_for_end(pidfd, 0, ret);
+}
+
+int process_peek(int pidfd, siginfo_t *ret) {
+        return wait_for_end(pidfd, WNOWAIT, ret);
 }
 
 void process_kill_and_reap(int pidfd) {

@@ -23,6 +23,9 @@ int process_signal(int pidfd, int sig);
 /* Reaps a child, waiting for it to end. */
 int process_wait(int pidfd, siginfo_t *ret);
 
+/* The same, but the child stays a zombie, and its number taken, until process_wait(). */
+int process_peek(int pidfd, siginfo_t *ret);
+
 /* Kills and reaps a child that may have ended by itself. Closes nothing. */
 void process_kill_and_reap(int pidfd);
 

@@ -35,7 +35,9 @@ TEST(parse_fields) {
 }
 
 TEST(parse_garbage) {
-        static const char *const texts[] = { "", "\n\n", "READY=0", "READY=11", "XREADY=1", "READY", "STATU", "=" };
+        static const char *const texts[] = {
+                "", "\n\n", "READY=0", "READY=11", "XREADY=1", "READY", "STATU", "=",
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
                 GuestMessage m = parse(texts[i]);
@@ -66,7 +68,8 @@ static int make_socket(const char *name, struct sockaddr_un *ret_address, sockle
         ASSERT_TRUE(fd >= 0);
         *ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
         *ret_size = (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 +
-                                 (size_t) sprintf(ret_address->sun_path + 1, "test-notify-%i-%s", getpid(), name));
+                                 (size_t) sprintf(ret_address->sun_path + 1, "test-notify-%i-%s", getpid(),
+                                                  name));
         ASSERT_TRUE(bind(fd, (struct sockaddr *) ret_address, *ret_size) >= 0);
         return fd;
 }
@@ -113,7 +116,12 @@ static pid_t spawn_sender(Fixture *f, const char *text, unsigned count, bool wit
 
         char byte, control[CMSG_SPACE(sizeof(int))] = {};
         struct iovec iov = { (void *) (uintptr_t) text, strlen(text) };
-        struct msghdr h = { .msg_name = &f->guest, .msg_namelen = f->guest_size, .msg_iov = &iov, .msg_iovlen = 1 };
+        struct msghdr h = {
+                .msg_name = &f->guest,
+                .msg_namelen = f->guest_size,
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+        };
         int fd = socket(AF_UNIX, SOCK_DGRAM, 0), zero = STDIN_FILENO;
 
         if (with_fd) {
@@ -205,7 +213,8 @@ TEST(impostor_is_ignored) {
         fixture_free(&f);
 }
 
-/* 83 is SO_PASSRIGHTS: with it on, as on kernels that do not have it, descriptors arrive and have to be closed. */
+/* 83 is SO_PASSRIGHTS: with it on, as on kernels that do not have it, descriptors arrive and have to be
+ * closed. */
 static void check_descriptors(bool pass) {
         Fixture f = {};
         unsigned before;

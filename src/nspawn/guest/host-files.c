@@ -118,6 +118,7 @@ int host_files_lay_over_proc(StageContext *context) {
         return r < 0 ? log_error_errno(r, "cannot lay the machine's boot ID and kernel log over /proc: %m") : 0;
 }
 
+/* For PID 1 alone: nobody else's messages count, and so nobody else can fill its queue. */
 int host_files_notify_socket(StageContext *context) {
         static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/run/host/notify" };
         _cleanup_close_ int fd = -EBADF;
@@ -126,7 +127,8 @@ int host_files_notify_socket(StageContext *context) {
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
             bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
-            chmod(address.sun_path, 0666) < 0)
+            fchmodat(AT_FDCWD, address.sun_path, 0600, 0) < 0 ||
+            fchownat(AT_FDCWD, address.sun_path, context->uid, context->gid, 0) < 0)
                 return log_error_errno(-errno, "%s: %m", address.sun_path);
         r = handshake_send(context->socket_fd, &(Message){ .type = MESSAGE_NOTIFY }, fd);
         return r < 0 ? log_error_errno(r, "lost the supervisor: %m") : 0;

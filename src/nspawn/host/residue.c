@@ -8,7 +8,9 @@
 
 #include "host/residue.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "host/machine-cgroup.h"
 #include "host/machine-lock.h"
 #include "host/runtime-directory.h"
+#include "lock-file.h"
 #include "log.h"
 
 /* Directories of a machine outside the runtime directory. What is mounted on them is unmounted first. */
@@ -108,4 +111,27 @@ int residue_remove(const char *machine, ResidueScope scope) {
         if (k < 0)
                 (void) log_warning_errno(k, "cannot remove %s/%s: %m", RUNTIME_ROOT, machine);
         return r < 0 ? r : k;
+}
+
+static void remove_if_dead(int root_fd, const char *machine) {
+        _cleanup_lock_file_ LockFile lock = LOCK_FILE_NONE;
+        char file[NAME_MAX + 16];
+
+        (void) snprintf(file, sizeof(file), ".#%s.lck", machine);
+        if (lock_file_take(root_fd, file, LOCK_EXCLUSIVE, 0, &lock) >= 0)
+                (void) residue_remove(machine, RESIDUE_OURS);
+}
+
+void residue_remove_dead(void) {
+        int root_fd = open(RUNTIME_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = root_fd >= 0 ? fdopendir(root_fd) : NULL;
+
+        if (!d) {
+                (void) safe_close(root_fd);
+                return;
+        }
+        for (struct dirent *e; (e = readdir(d));)
+                if (e->d_name[0] != '.')
+                        remove_if_dead(root_fd, e->d_name);
+        (void) closedir(d);
 }

@@ -16,3 +16,7 @@ typedef enum ResidueScope {
  * is no live one; RESIDUE_ALL leaves alone what belongs to a machine that machined knows. Everything is
  * tried; returns the first error, each one logged as a warning. Nothing left is success. */
 int residue_remove(const char *machine, ResidueScope scope);
+
+/* The same, RESIDUE_OURS, for every machine that is dead: those whose name lock nobody holds. For machines whose names
+ * never come again. Best effort. */
+void residue_remove_dead(void);
