@@ -14,18 +14,19 @@
 #include "launch.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "fd.h"
 #include "host/devices.h"
-#include "host/layer.h"
 #include "host/residue.h"
 #include "host/runtime-directory.h"
+#include "host/temporary.h"
 #include "log.h"
 #include "process.h"
 #include "strv.h"
@@ -62,14 +63,55 @@ static int lock_tree(Machine *m) {
         return r < 0 ? log_error_errno(r, "%s: cannot record the tree: %m", m->runtime_directory) : 0;
 }
 
+/* Where the place beside the tree cannot hold an upper layer (read-only, or an overlay itself), memory has to. */
 static int make_layer(Machine *m) {
         const SourceConfig *source = &m->config->source;
+        struct statfs fs;
+        int r;
 
         if (!source->ephemeral)
                 return 0;
         /* An ephemeral machine's name is new each time: no later start of that name removes what it left. */
         residue_remove_dead();
-        return layer_make(&m->undo, source->directory, m->runtime_fd, &m->layer_directory);
+        if (fstatfs(m->tree_fd, &fs) >= 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
+                return 0;
+        r = temporary_make_beside(&m->undo, m->runtime_fd, m->n_temporaries, source->directory, &m->layer_directory);
+        if (r == -EROFS || r == -EACCES || r == -EINVAL)
+                return 0;
+        if (r < 0)
+                return log_error_errno(r, "%s: cannot make a temporary layer beside it: %m", source->directory);
+        m->n_temporaries++;
+        return 0;
+}
+
+/* A bind without a source gets an empty directory; so does an overlay for its upper layer or, where that is given, for
+ * the working directory that the kernel wants beside it. */
+static int make_mount_temporary(Machine *m, const CustomMount *mount, char **ret) {
+        bool bind = mount->kind == MOUNT_BIND && isempty(mount->sources[0]);
+        bool overlay = mount->kind == MOUNT_OVERLAY && mount->upper && !mount->upper_in_guest;
+        int r;
+
+        if (!bind && !overlay)
+                return 0;
+        r = overlay && *mount->upper
+                ? temporary_make_beside(&m->undo, m->runtime_fd, m->n_temporaries, mount->upper, ret)
+                : temporary_make(&m->undo, m->runtime_fd, m->n_temporaries, "/var/tmp", "nspawn", ret);
+        if (r < 0)
+                return log_error_errno(r, "cannot make a temporary directory for %s: %m", mount->destination);
+        m->n_temporaries++;
+        return 0;
+}
+
+static int make_mount_temporaries(Machine *m) {
+        const MountsConfig *mounts = &m->config->mounts;
+        int r = 0;
+
+        m->mount_temporaries = calloc(mounts->n_items + 1, sizeof(char *));
+        if (!m->mount_temporaries)
+                return log_oom();
+        for (size_t i = 0; i < mounts->n_items && r >= 0; i++)
+                r = make_mount_temporary(m, &mounts->items[i], &m->mount_temporaries[i]);
+        return r;
 }
 
 static int remove_propagation_directory(void *userdata) {
@@ -303,6 +345,8 @@ static int prepare(Machine *m) {
         if (r >= 0)
                 r = make_layer(m);
         if (r >= 0)
+                r = make_mount_temporaries(m);
+        if (r >= 0)
                 r = block_signals();
         if (r < 0)
                 return r;
@@ -344,6 +388,9 @@ static void finish(Machine *m) {
         m->runtime_fd = safe_close(m->runtime_fd);
         m->tree_fd = safe_close(m->tree_fd);
         free(TAKE_PTR(m->layer_directory));
+        for (size_t i = 0; m->mount_temporaries && i < m->config->mounts.n_items; i++)
+                free(m->mount_temporaries[i]);
+        free(TAKE_PTR(m->mount_temporaries));
 }
 
 int launch(const MachineConfig *config, const HostFacts *facts, const MachinePlan *plan, unsigned n_listen_fds) {

@@ -65,7 +65,9 @@ typedef struct Machine {
         UndoLog undo;
         int tree_fd, runtime_fd;
         char runtime_directory[128];
-        char *layer_directory; /* NULL: none, or in memory */
+        char *layer_directory;    /* NULL: none, or in memory */
+        char **mount_temporaries; /* for each of the configuration's mounts a path, or NULL if it needs none */
+        unsigned n_temporaries;
         MachineLock lock;
         Minder minder;
         MachineCgroup cgroup;

@@ -262,6 +262,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .unix_export_fd = m->run.unix_export_fd,
                 .runtime_directory = m->runtime_directory,
                 .layer_directory = m->layer_directory,
+                .mount_temporaries = m->mount_temporaries,
                 .console_is_pty = m->console_mode != CONSOLE_PIPE,
                 .n_listen_fds = m->n_listen_fds,
                 .root_fd = -EBADF,

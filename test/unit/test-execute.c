@@ -22,7 +22,11 @@
 
 static char base[] = "/tmp/nspawn-test-XXXXXX", logged[1024];
 
+int umount2(const char *path, int flags);
+
 static void remove_base(void) {
+        while (umount2(base, 2 /* MNT_DETACH */) >= 0)
+                ;
         (void) rmdir(base);
 }
 

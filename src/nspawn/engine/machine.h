@@ -18,6 +18,7 @@ typedef struct StageContext {
         int unix_export_fd; /* a detached mount for /run/host/unix-export, or -EBADF */
         const char *runtime_directory; /* of this machine on the host, absolute */
         const char *layer_directory; /* for an ephemeral machine's changes; NULL: in memory */
+        char *const *mount_temporaries; /* for each of the configuration's mounts a directory on the host, or NULL */
         const char *stage; /* what this process runs now */
         bool console_is_pty; /* false: the payload gets the caller's stdio */
         unsigned n_listen_fds; /* of socket activation, from fd 3 on; they go to the payload */

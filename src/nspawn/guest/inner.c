@@ -49,6 +49,7 @@ static int step_root(StageContext *context) {
 static int step_filesystem(StageContext *context) {
         ExecuteContext execute = {
                 .root_fd = context->root_fd,
+                .temporaries = context->mount_temporaries,
                 .sysfs_fd = -EBADF,
         };
         int r = execute_operations(&execute, &context->plan->filesystem.inner);

@@ -47,6 +47,7 @@ static int step_propagation(StageContext *context) {
 static int step_filesystem(StageContext *context) {
         ExecuteContext execute = {
                 .root_fd = context->root_fd,
+                .temporaries = context->mount_temporaries,
                 .sysfs_fd = -EBADF,
         };
 

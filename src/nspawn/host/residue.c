@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "fd.h"
-#include "host/layer.h"
 #include "host/machine-cgroup.h"
 #include "host/machine-lock.h"
 #include "host/runtime-directory.h"
+#include "host/temporary.h"
 #include "lock-file.h"
 #include "log.h"
 
@@ -67,7 +67,7 @@ static int remove_directories(const char *machine) {
 }
 
 static int remove_recorded(const char *machine, int runtime_fd) {
-        _cleanup_free_ char *cgroup = NULL, *tree = NULL, *layer = NULL;
+        _cleanup_free_ char *cgroup = NULL, *tree = NULL;
         int r = 0;
 
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_CGROUP, &cgroup) >= 0)
@@ -77,10 +77,10 @@ static int remove_recorded(const char *machine, int runtime_fd) {
                                          machine);
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_TREE, &tree) >= 0)
                 machine_lock_remove_stale(tree);
-        if (r >= 0 && runtime_record_read(runtime_fd, RUNTIME_RECORD_LAYER, &layer) >= 0) {
-                r = layer_remove(layer);
+        if (r >= 0) {
+                r = temporary_remove_recorded(runtime_fd);
                 if (r < 0)
-                        (void) log_warning_errno(r, "cannot remove %s, left by %s: %m", layer, machine);
+                        (void) log_warning_errno(r, "cannot remove the temporary directories of %s: %m", machine);
         }
         return r;
 }

@@ -225,7 +225,7 @@ static Operation operation_from_custom(const CustomMount *m) {
         case MOUNT_OVERLAY:
                 break;
         }
-        return (Operation){ .kind = OPERATION_OVERLAY, .where = m->destination };
+        return (Operation){ .kind = OPERATION_OVERLAY, .where = m->destination, .attributes = bind_attributes(m) };
 }
 
 /* What lies below a file system that only the inner stage can mount has to wait for it. */
@@ -262,14 +262,10 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config) {
                 const CustomMount *m = sorted[i];
                 Operation o = operation_from_custom(m);
 
-                if (m->kind == MOUNT_OVERLAY)
-                        return log_error_errno(-EOPNOTSUPP, "--overlay=…:%s: overlays are not available yet",
-                                               m->destination);
                 if (streq(m->destination, "/"))
                         return log_error_errno(-EOPNOTSUPP, "a mount on / itself is not available yet");
-                if (m->kind == MOUNT_BIND && isempty(m->sources[0]))
-                        return log_error_errno(-EOPNOTSUPP, "--bind=:%s: temporary sources are not available yet",
-                                               m->destination);
+                o.custom = m;
+                o.custom_index = (size_t) (m - mounts->items);
                 if (operation_list_append(belongs_inside(m, config) ? &plan->inner : &plan->outer, &o, 1) < 0)
                         return log_oom();
         }

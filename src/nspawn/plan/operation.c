@@ -44,10 +44,20 @@ static void print_attributes(uint64_t attributes, const char *sign, FILE *f) {
                         fprintf(f, " %s%s", sign, names[i].name);
 }
 
+static void print_layers(const CustomMount *m, FILE *f) {
+        fputs(" <-", f);
+        for (size_t i = 0; m->sources[i]; i++)
+                fprintf(f, " %s%s", m->source_in_guest[i] ? "+" : "", m->sources[i]);
+        if (m->upper)
+                fprintf(f, " upper %s%s", m->upper_in_guest ? "+" : "", *m->upper ? m->upper : "(temporary)");
+}
+
 void operation_print(const Operation *o, FILE *f) {
         fprintf(f, "%-8s%s", kind_names[o->kind], o->where);
         if (o->what)
                 fprintf(f, " <- %s", o->what);
+        if (o->kind == OPERATION_OVERLAY)
+                print_layers(o->custom, f);
         if (o->options)
                 fprintf(f, " (%s)", o->options);
         if (o->mode)

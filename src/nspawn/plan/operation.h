@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "config/config.h"
 #include "macros.h"
 
 typedef enum OperationKind {
@@ -21,7 +22,7 @@ typedef enum OperationKind {
         OPERATION_NODE,      /* device, FIFO or socket node `where` by `mode` and `device` */
         OPERATION_SYMLINK,   /* symlink `where` to `what` */
         OPERATION_FILE,      /* file `where` with content `what` */
-        OPERATION_OVERLAY,   /* overlay of `sources` on `where` */
+        OPERATION_OVERLAY,   /* overlay of the layers of `custom` on `where` */
 } OperationKind;
 
 typedef enum OperationFlags {
@@ -41,6 +42,8 @@ typedef struct Operation {
         mode_t mode;
         dev_t device;
         unsigned flags;
+        const CustomMount *custom; /* what the user asked for, if that is where it comes from */
+        size_t custom_index;       /* its place in the configuration */
 } Operation;
 
 typedef struct OperationList {
