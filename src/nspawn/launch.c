@@ -366,19 +366,25 @@ static int prepare(Machine *m) {
         return r;
 }
 
+/* The outer stage is started before a cgroup of our own is made: it does not need one at first. */
 static int start(Machine *m) {
-        int r;
+        int scope, r;
 
-        r = start_scope(m);
-        if (r == 0)
-                r = make_cgroup(m, NULL);
-        return r < 0 ? r : run_start(m);
+        scope = start_scope(m);
+        if (scope < 0)
+                return scope;
+        r = run_start(m);
+        if (r < 0 || scope > 0)
+                return r;
+        r = make_cgroup(m, NULL);
+        return r < 0 ? r : run_cgroup_ready(m);
 }
 
 static void finish(Machine *m) {
+        minder_kill(&m->minder);
         console_free(m->console);
-        minder_end(&m->minder);
         undo_run(&m->run.undo);
+        minder_end(&m->minder);
         undo_run(&m->undo);
         machined_registration_free(m->run.registration);
         scope_free(m->scope);

@@ -37,8 +37,10 @@ typedef struct Run {
         RegistrationRequest registration_request;
 
         /* What MESSAGE_GO waits for. */
-        bool cgroup_sent, settled, inner_ready, network_ready, registered;
-        bool going;
+        bool cgroup_sent, settled, network_ready, registered;
+        bool go_sent;
+        bool inner_ready; /* the inner stage has nothing left to do but to heed it */
+        bool going;       /* both: the payload runs */
 
         StopWish wish;           /* what it is asked for */
         ShutdownTarget shutdown; /* who is asked, and how far that came */

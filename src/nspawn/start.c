@@ -3,7 +3,7 @@
 /* Theory of operation: begins a run and brings it to the point where the payload may go. Four things proceed at
  * once: the outer stage builds the tree; the manager makes the scope; once PID 1 is born, the inner stage sets
  * itself up while the supervisor makes the network links and machined is told. try_go() is called after each
- * step and sends MESSAGE_GO when all of them are done. */
+ * step; it sends MESSAGE_GO when our own are done, and declares the run started when the inner stage is, too. */
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -46,16 +46,26 @@ static int on_leader_exit(sd_event_source *source, int fd, uint32_t revents, voi
         return 0;
 }
 
-/* Done with everything else: the payload may run. */
-static int try_go(Machine *m) {
-        Run *run = &m->run;
+/* On our side all is done. The inner stage mostly finds the message there when it gets that far, and goes on at once. */
+static int send_go(Run *run) {
         int r;
 
-        if (run->going || !run->inner_ready || !run->settled || !run->network_ready || !run->registered)
+        if (run->go_sent || run->leader_pidfd < 0 || !run->settled || !run->network_ready || !run->registered)
                 return 0;
         r = handshake_send(run->socket_fd, &(Message){ .type = MESSAGE_GO }, -EBADF);
         if (r < 0)
                 return log_error_errno(r, "lost the inner stage: %m");
+        run->go_sent = true;
+        return 0;
+}
+
+static int try_go(Machine *m) {
+        Run *run = &m->run;
+        int r;
+
+        r = send_go(run);
+        if (r < 0 || run->going || !run->go_sent || !run->inner_ready)
+                return r;
         run->going = true;
         if (m->unmanaged && !m->config->output.quiet)
                 log_notice("%s: no systemd on this host: no scope, no registration, no resource control",

@@ -60,6 +60,11 @@ int minder_start(int cgroup_fd, void (*orphaned)(void *userdata), void *userdata
         return 0;
 }
 
+void minder_kill(const Minder *minder) {
+        if (minder->pidfd >= 0)
+                (void) process_signal(minder->pidfd, SIGKILL);
+}
+
 void minder_end(Minder *minder) {
         if (minder->pidfd < 0)
                 return;

@@ -20,5 +20,9 @@ typedef struct Minder {
  * all. Logs. */
 int minder_start(int cgroup_fd, void (*orphaned)(void *userdata), void *userdata, Minder *ret) _must_check_;
 
-/* Kills and reaps it, and with it whatever still lives below it. */
+/* Kills it, and with it whatever still lives below it, and does not wait: its death takes the kernel a moment, for
+ * which there is other work. */
+void minder_kill(const Minder *minder);
+
+/* Kills and reaps it. */
 void minder_end(Minder *minder);
