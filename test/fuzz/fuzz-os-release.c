@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The input is an os-release file. What is handed on must be what the format can hold: a name of the right form and
- * a value of one line, both inside the text. */
+/* The input is an os-release file. What is handed on must be what the format can hold: a name of the right
+ * form and a value of one line, both inside the text. */
 
 #include <stdint.h>
 
@@ -17,8 +17,8 @@ typedef struct Bounds {
 static int check(const char *key, const char *value, void *userdata) {
         Bounds *b = userdata;
 
-        if (key < b->begin || value <= key || value + strlen(value) > b->end || !*key || strpbrk(key, " \t=\"'\\\n") ||
-            strpbrk(value, "\n\r"))
+        if (key < b->begin || value <= key || value + strlen(value) > b->end || !*key ||
+            strpbrk(key, " \t=\"'\\\n") || strpbrk(value, "\n\r"))
                 abort();
         return ++b->n > 1000 ? -EFBIG : 0;
 }

@@ -59,17 +59,9 @@ login() {   # types a user name on the pty of machinectl login, and a command at
     wait_for 20 in_guest guest systemctl -q is-active dbus.service
     export -f host_in
     export host_pid
-    expect -c '
-        set timeout 40
-        spawn -noecho bash -c "host_in machinectl login guest"
-        expect { "login:" {} timeout { puts "no prompt"; exit 1 } eof { puts "it ended"; exit 1 } }
-        sleep 0.5
-        send "root\r"
-        expect { -re {[#$] ?$} {} "assword:" { puts "a password is wanted"; exit 1 } timeout { puts "no shell"; exit 1 } eof { exit 1 } }
-        send "echo \$((6*7))-\$(hostname)\r"
-        expect { "42-guest" {} timeout { puts "no answer"; exit 1 } eof { exit 1 } }
-        send "\x1d\x1d\x1d"
-        expect { eof {} timeout { puts "machinectl login does not end"; exit 1 } }'
+    "$lab_top/test/lib/terminal" want:login: sleep:0.5 'send:root\r' 'want:[#$] $' \
+        'send:echo $((6*7))-$(hostname)\r' want:42-guest 'send:\x1d\x1d\x1d' \
+        -- bash -c 'host_in machinectl login guest'
     stop_guest
 }
 
@@ -114,7 +106,7 @@ inside_poweroff() {
 
 no_unit() {   # started from a shell: a scope of its own in machine.slice
     host_in systemd-run -q --unit=by-hand --slice=system.slice -p KillMode=mixed nspawn -b -D /var/lib/machines/guest
-    wait_for 30 guest_runs
+    wait_for 30 guest_runs || { host_in journalctl --no-pager -n 40 -u by-hand; fail "it is '$(guest_state)'"; }
     has "$(host_in machinectl show guest -p Unit --value)" ".scope"
     has "$(host_in cat "/proc/$(guest_leader)/cgroup")" "/machine.slice/"
     host_in machinectl poweroff guest

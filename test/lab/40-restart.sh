@@ -29,6 +29,6 @@ random_stops() {   # stopped at 20 random moments of the boot
     done
 }
 
-tap "50 starts, stops and restarts of a unit" leaves_nothing fifty guest
+TAP_TIMEOUT=400 tap "50 starts, stops and restarts of a unit" leaves_nothing fifty guest
 TAP_TIMEOUT=400 tap "a systemd guest stopped at 20 random moments of its boot" leaves_nothing random_stops
 tap_done

@@ -4,15 +4,18 @@
  * host/scope and host/machined against the real manager of a lab host and says what happened and when, in
  * microseconds since the start of the round.
  *
- *   probe-bus NAME [--rounds=N] [--hold] [--die] [--keep-unit] [--property=NAME=VALUE…]
+ * probe-bus NAME [--rounds=N] [--hold] [--die] [--leader-first] [--keep-unit] [--property=NAME=VALUE…]
  *
- * --hold: keep the machine until a request to stop arrives. --die: leave without a word once it is up. */
+ * --hold: keep the machine until a request to stop arrives. --die: leave without a word once it is up.
+ * --leader-first: the leader ends some time before the machine is unregistered, as when a guest powers
+ * off. */
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,7 +32,7 @@
 typedef struct Probe {
         const char *name;
         char **properties;
-        bool hold, die, keep_unit, quiet;
+        bool hold, die, keep_unit, leader_first;
         sd_event *event;
         ManagerBus *bus;
         Scope *scope;
@@ -40,12 +43,10 @@ typedef struct Probe {
         struct timespec begin;
 } Probe;
 
-static void say(Probe *p, const char *format, ...) {
+static void _printf_(2, 3) say(Probe *p, const char *format, ...) {
         struct timespec now;
         va_list ap;
 
-        if (p->quiet)
-                return;
         (void) clock_gettime(CLOCK_MONOTONIC, &now);
         printf("%6li ", (now.tv_sec - p->begin.tv_sec) * 1000000 + (now.tv_nsec - p->begin.tv_nsec) / 1000);
         va_start(ap, format);
@@ -71,7 +72,7 @@ static int sleeper(int cgroup_fd) {
 static void on_registered(int error, const char *why, void *userdata) {
         Probe *p = userdata;
 
-        say(p, error < 0 ? "register: %s" : "registered", why);
+        say(p, "%s%s", error < 0 ? "register: " : "registered", why ?: "");
         if (p->die)
                 _exit(0);
         if (error < 0 || !p->hold)
@@ -91,7 +92,8 @@ static int open_payload(Probe *p) {
         own = strstr(text, "0::");
         if (!own)
                 return -ENOENT;
-        (void) snprintf(full, sizeof(full), "/sys/fs/cgroup%.*s/payload", (int) strcspn(own + 3, "\n"), own + 3);
+        (void) snprintf(full, sizeof(full), "/sys/fs/cgroup%.*s/payload", (int) strcspn(own + 3, "\n"),
+                        own + 3);
         if (mkdir(full, 0755) < 0 && errno != EEXIST)
                 return -errno;
         say(p, "cgroup %s", full);
@@ -123,7 +125,7 @@ static void on_started(int error, const char *why, void *userdata) {
         Probe *p = userdata;
         int fd = -EBADF;
 
-        say(p, error < 0 ? "scope: %s" : "scope is up", why);
+        say(p, "%s%s", error < 0 ? "scope: " : "scope is up", why ?: "");
         if (error >= 0)
                 fd = open_payload(p);
         if (fd < 0) {
@@ -139,6 +141,17 @@ static void on_stop(void *userdata) {
 
         say(p, "asked to stop");
         (void) sd_event_exit(p->event, 0);
+}
+
+static int on_sigterm(sd_event_source *source _unused_, const struct signalfd_siginfo *si, void *userdata) {
+        Probe *p = userdata;
+
+        if (machined_signal_is_stale(p->registration, si)) {
+                say(p, "ignored a stale SIGTERM of machined");
+                return 0;
+        }
+        say(p, "asked to stop by SIGTERM from PID %u", si->ssi_pid);
+        return sd_event_exit(p->event, 0);
 }
 
 static int run_round(Probe *p) {
@@ -167,10 +180,16 @@ static int run_round(Probe *p) {
         if (p->keep_unit)
                 register_leader(p, -1);
         else
-                r = scope_start(p->bus, &p->scope_request, &(ScopeEvents){ on_started, on_stop, p }, &p->scope);
+                r = scope_start(p->bus, &p->scope_request, &(ScopeEvents){ on_started, on_stop, p },
+                                &p->scope);
         if (r >= 0)
                 r = sd_event_loop(p->event);
 
+        if (p->leader_first && p->leader >= 0) {
+                process_kill_and_reap(p->leader);
+                p->leader = safe_close(p->leader);
+                (void) usleep(20000);
+        }
         if (p->registration)
                 machined_unregister(p->registration);
         process_kill_and_reap(p->minder);
@@ -192,7 +211,12 @@ int main(int argc, char *argv[]) {
         Probe p = {};
         int rounds = 1, r = 0;
 
+        sigset_t sigterm;
+
         log_setup();
+        (void) sigemptyset(&sigterm);
+        (void) sigaddset(&sigterm, SIGTERM);
+        (void) sigprocmask(SIG_BLOCK, &sigterm, NULL);
         for (int i = 1; i < argc; i++) {
                 const char *v;
 
@@ -204,6 +228,8 @@ int main(int argc, char *argv[]) {
                         p.hold = true;
                 else if (streq(argv[i], "--die"))
                         p.die = true;
+                else if (streq(argv[i], "--leader-first"))
+                        p.leader_first = true;
                 else if (streq(argv[i], "--keep-unit"))
                         p.keep_unit = true;
                 else
@@ -212,7 +238,8 @@ int main(int argc, char *argv[]) {
         if (!p.name || r < 0)
                 return EXIT_FAILURE;
         for (int i = 0; i < rounds && r >= 0; i++) {
-                if ((r = sd_event_new(&p.event)) >= 0)
+                if ((r = sd_event_new(&p.event)) >= 0 &&
+                    (r = sd_event_add_signal(p.event, NULL, SIGTERM, on_sigterm, &p)) >= 0)
                         r = run_round(&p);
                 p.event = sd_event_unref(p.event);
         }

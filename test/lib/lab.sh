@@ -58,8 +58,19 @@ host_prepare() {
     if [[ $LAB_UNIT == nspawn ]]; then
         DESTDIR=$lab_host meson install -C "$BUILD" --no-rebuild >"$lab_log" 2>&1 || lab_die "meson install failed"
     fi
-    # nobody is to see a guest's console but the test
     echo "$lab_name" >"$lab_host/etc/hostname"
+    # networkd takes a writable /sys for a sign of udev and waits for it to name the interfaces; here is no udev
+    cat >"$lab_host/etc/systemd/system/lab-no-udev.service" <<'UNIT'
+[Unit]
+DefaultDependencies=no
+Before=systemd-networkd.service sysinit.target
+[Service]
+Type=oneshot
+ExecStart=mount -o remount,bind,ro /sys
+RemainAfterExit=yes
+UNIT
+    mkdir -p "$lab_host/etc/systemd/system/sysinit.target.wants"
+    ln -s ../lab-no-udev.service "$lab_host/etc/systemd/system/sysinit.target.wants/"
     # a unit that restarts 50 times in a test is not a unit that fails
     mkdir -p "$lab_host/etc/systemd/system/$LAB_UNIT@.service.d"
     printf '[Unit]\nStartLimitIntervalSec=0\n' >"$lab_host/etc/systemd/system/$LAB_UNIT@.service.d/test.conf"
@@ -162,7 +173,7 @@ until_running() {
 no_machine() { ! host_in machinectl show "${1:-guest}" >/dev/null 2>&1; }
 unit_is() { [[ $(host_in systemctl show -p ActiveState --value "$(unit "${2:-guest}")") == "$1" ]]; }
 
-# Everything a guest could leave on the host, one thing a line
+# Everything a guest could leave on the host, one thing a line. The nft tables themselves are networkd's, and stay.
 host_state() {
     host_in bash -c '
         awk "{ print \"mount \" \$5 }" /proc/self/mountinfo
@@ -173,7 +184,7 @@ host_state() {
         find /run/nspawn /run/systemd/nspawn -mindepth 1 -type d -name "*guest*" -printf "dir %p\n" 2>/dev/null
         find /tmp /var/tmp -maxdepth 1 -name "*nspawn-*" -printf "file %p\n"
         find /var/lib/machines -maxdepth 1 -name ".#*" -printf "lock %f\n"
-        nft list ruleset | grep -v "^$" | sed "s/^/nft /"' | sort
+        nft list ruleset | grep elements | sed "s/^/nft /"' | sort
 }
 host_state_is() { [[ $(host_state) == "$1" ]]; }
 
@@ -198,7 +209,7 @@ stop_guest() {   # [NAME] [LIMIT]: the unit stops in time, and without a failure
 tap_cleanup() {
     [[ $host_pid ]] || return 0
     host_in bash -c "timeout 20 systemctl stop '$LAB_UNIT@*.service' || systemctl kill -s KILL '$LAB_UNIT@*.service'
-        systemctl stop '$LAB_UNIT@*.service'; systemctl reset-failed" >/dev/null 2>&1 || true
+        systemctl stop '$LAB_UNIT@*.service' by-hand.service; systemctl reset-failed" >/dev/null 2>&1 || true
 }
 
 # supervisor_pid [NAME]: nspawn itself, as the host counts

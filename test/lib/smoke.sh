@@ -22,6 +22,11 @@ if [[ ${SMOKE_INSIDE:-} != 1 ]]; then
         bash "$0" "$@"
 fi
 
+mount --make-rshared /
+# A /tmp of its own, too, unless what is tested lies there
+export TMPDIR=/var/tmp
+[[ $NSPAWN == /tmp/* || $NSPAWN_TREES == /tmp/* || $smoke_top == /tmp/* ]] || mount -t tmpfs tmpfs /tmp
+
 # shellcheck source=test/lib/tap.sh
 . "$smoke_top/test/lib/tap.sh"
 
@@ -30,7 +35,6 @@ smoke_work=$(mktemp -d /var/tmp/smoke.XXXXXX)
 cgroup2=$(findmnt -rnt cgroup2 -o TARGET | head -n1)
 [[ $cgroup2 ]] || { echo "Bail out! no cgroup2 is mounted"; exit 1; }
 
-mount --make-rshared /
 mount -t tmpfs -o mode=755 tmpfs /run
 ip link set lo up
 mkdir -p "$cgroup2/$smoke_prefix"
@@ -135,7 +139,8 @@ state() {
     find "$cgroup2" -mindepth 1 -type d -name "*$smoke_prefix*" -printf 'cgroup %P\n'
     find "$cgroup2/$smoke_prefix" -mindepth 1 -type d -printf 'cgroup %P\n'
     find /run -mindepth 1 \( -not -type d -o -name "*$smoke_prefix*" \) -printf 'file %p\n'
-    find /tmp /var/tmp -maxdepth 1 \( -name '*nspawn-*' -o -name "*$smoke_prefix*" \) -printf 'file %p\n'
+    find /tmp -mindepth 1 -maxdepth 1 -not -name 'tap.*' -printf 'file %p\n'
+    find /var/tmp -maxdepth 1 -name "*$smoke_prefix*" -printf 'file %p\n'
     find "$smoke_work" -maxdepth 1 -name '.#*' -printf 'lock %f\n'
     strangers | sed 's/^/process /'
 }

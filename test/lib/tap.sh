@@ -35,9 +35,10 @@ tap() {
     [[ $tap_file:$what == ${TAP_FILTER:-*} ]] || return 0
     tap_n=$((tap_n + 1))
 
+    : >"$log"
     # a process group each, so that a time-out ends the test's children with it
     set -m
-    ( set +m; tap_body "$@" ) >"$log" 2>&1 </dev/null &
+    ( set +m; tap_body "$@" ) >>"$log" 2>&1 </dev/null &
     pid=$!
     ( sleep "$limit"; echo "timed out after $limit s" >>"$log"; kill -TERM -- "-$pid"; sleep 20; kill -KILL -- "-$pid"
     ) >/dev/null 2>&1 </dev/null &

@@ -4,10 +4,10 @@
  *
  *     $ [NAME=VALUE…] nspawn ARGUMENT…
  *
- * and goes on with the plan it makes on a host whose facts are fixed here: what --dry-run would print, or what is
- * said when it is refused. The tree is /srv/guest and need not exist; nothing of this machine is looked at. A variable
- * HOST_DEVICES=no stands for a host without /dev/fuse and /dev/net/tun. With UPDATE_PLANS=1 the files are written
- * anew instead, to be read before they are committed. */
+ * and goes on with the plan it makes on a host whose facts are fixed here: what --dry-run would print, or
+ * what is said when it is refused. The tree is /srv/guest and need not exist; nothing of this machine is
+ * looked at. A variable HOST_DEVICES=no stands for a host without /dev/fuse and /dev/net/tun. With
+ * UPDATE_PLANS=1 the files are written anew instead, to be read before they are committed. */
 
 #include <fcntl.h>
 #include <limits.h>

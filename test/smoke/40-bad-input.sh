@@ -30,6 +30,7 @@ cp -a "$bb" "$smoke_work/alien"
 # an ELF header for a machine that is not this one (s390x, big-endian)
 printf '\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x16\0\0\0\x01' >"$smoke_work/alien/bin/alien"
 chmod 755 "$smoke_work/alien/bin/alien"
+ln -sf ../bin/alien "$smoke_work/alien/sbin/init"
 
 #   what                               must be named        arguments
 tap "a missing tree"                   refuse no-such-tree  -D "$smoke_work/no-such-tree" /bin/true
@@ -41,6 +42,7 @@ tap "an empty directory, booted"       refuse "$empty"      -b -D "$empty"
 tap "booting without os-release"       refuse os-release    -b -D "$smoke_work/no-release"
 tap "booting without an init"          refuse init          -b -D "$smoke_work/no-init"
 tap "a command for another machine"    refuse /bin/alien    -D "$smoke_work/alien" /bin/alien
+tap "an init for another machine"      refuse alien         -b -D "$smoke_work/alien"
 tap "a missing command"                refuse no-such-cmd   -D "$bb" no-such-cmd
 tap "an unknown option: the nearest"   refuse --directory   --directroy="$bb" /bin/true
 tap "an unknown option: nothing near"  refuse --xyzzy       --xyzzy -D "$bb" /bin/true
@@ -67,22 +69,24 @@ tap "an unknown --link-journal mode"   refuse sometimes     --link-journal=somet
 tap "a stop time-out that is none"     refuse soon          --stop-timeout=soon -D "$bb" /bin/true
 tap "--boot with --as-pid2"            refuse --as-pid2     -b -a -D "$bb"
 tap "a bind source that is not there"  refuse /no-source    --bind=/no-source -D "$bb" /bin/true
-tap "registering without a machined"   refuse machined      --register=yes -D "$bb" /bin/true
+tap "registering without a machined"   refuse --register    --register=yes -D "$bb" /bin/true
 
-in_use() {
+in_use() {   # EXPECTED-TEXT ARG…
+    local expected=$1
+    shift
     start -q -D "$bb" /bin/sh -c 'echo here; sleep 60'
     until_shown here 20
-    refuse "${bb##*/}" "$@" /bin/true
+    refuse "$expected" "$@" /bin/true
     kill -KILL "$supervisor"
 }
 ln -s "$bb" "$smoke_work/other-path"
 mkdir "$smoke_work/bound"
-tap "a tree that is in use"            in_use -D "$bb"
-tap "the same by another name"         in_use -M smokeother -D "$bb"
-tap "the same by a symlink"            in_use -M smokeother -D "$smoke_work/other-path"
+tap "a tree that is in use"            in_use "${bb##*/}" -D "$bb"
+tap "the same by another name"         in_use "in use" -M smokeother -D "$bb"
+tap "the same by a symlink"            in_use "in use" -M smokeother -D "$smoke_work/other-path"
 in_use_bound() {
     mount --bind "$bb" "$smoke_work/bound"
-    in_use -M smokeother -D "$smoke_work/bound"
+    in_use "in use" -M smokeother -D "$smoke_work/bound"
 }
 tap "the same by a bind mount"         in_use_bound
 umount "$smoke_work/bound" 2>/dev/null || true

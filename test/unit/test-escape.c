@@ -50,8 +50,14 @@ TEST(cut) {
                 size_t size;
                 const char *expected;
         } cuts[] = {
-                { 1, "" }, { 2, "a" }, { 3, "a" }, { 4, "a\xc3\xa9" }, { 7, "a\xc3\xa9" }, { 8, "a\xc3\xa9\\x1b" },
-                { 11, "a\xc3\xa9\\x1b" }, { 12, "a\xc3\xa9\\x1b\xf0\x9f\x90\xa8" },
+                { 1, "" },
+                { 2, "a" },
+                { 3, "a" },
+                { 4, "a\xc3\xa9" },
+                { 7, "a\xc3\xa9" },
+                { 8, "a\xc3\xa9\\x1b" },
+                { 11, "a\xc3\xa9\\x1b" },
+                { 12, "a\xc3\xa9\\x1b\xf0\x9f\x90\xa8" },
                 { 13, "a\xc3\xa9\\x1b\xf0\x9f\x90\xa8z" },
         };
 

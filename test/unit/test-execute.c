@@ -147,15 +147,23 @@ TEST(device) {
 
 TEST(mount) {
         _cleanup_close_ int root = new_tree();
-        const Operation owned = { .kind = OPERATION_MOUNT, .where = "/owned", .what = "tmpfs", .options = "mode=0750",
+        const Operation owned = { .kind = OPERATION_MOUNT,
+                                  .where = "/owned",
+                                  .what = "tmpfs",
+                                  .options = "mode=0750",
                                   .flags = OPERATION_OWNED };
 
-        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_MOUNT, .where = "/tmp", .what = "tmpfs", .options = "mode=1777,size=1m",
-                                  .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
+        ASSERT_OK(EXECUTE(root,
+                          { .kind = OPERATION_MOUNT,
+                            .where = "/tmp",
+                            .what = "tmpfs",
+                            .options = "mode=1777,size=1m",
+                            .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
                           { .kind = OPERATION_DIRECTORY, .where = "/tmp/below", .mode = 0755 },
                           { .kind = OPERATION_REMOUNT, .where = "/tmp", .attributes = MOUNT_ATTR_RDONLY }));
         ASSERT_EQ(stat_in(root, "tmp").st_mode, S_IFDIR | 01777);
-        ASSERT_EQ(flags_in(root, "tmp") & (ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_RDONLY), ST_NOSUID | ST_NODEV | ST_RDONLY);
+        ASSERT_EQ(flags_in(root, "tmp") & (ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_RDONLY),
+                  ST_NOSUID | ST_NODEV | ST_RDONLY);
         ASSERT_TRUE(root_exists(root, "tmp/below"));
 
         ASSERT_OK(execute_shifted(root, 70000, &owned, 1));
@@ -174,9 +182,12 @@ TEST(bind) {
         ASSERT_EQ(flags_in(root, "new/dir") & ST_RDONLY, 0);
         ASSERT_EQ(flags_in(root, "new/ro") & ST_RDONLY, ST_RDONLY);
 
-        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/etc/host-file", .what = host_path("/file") },
-                          { .kind = OPERATION_BIND_SELF, .where = "/etc/copy", .what = "/etc/host-file",
-                            .attributes = MOUNT_ATTR_RDONLY }));
+        ASSERT_OK(EXECUTE(
+                root, { .kind = OPERATION_BIND_HOST, .where = "/etc/host-file", .what = host_path("/file") },
+                { .kind = OPERATION_BIND_SELF,
+                  .where = "/etc/copy",
+                  .what = "/etc/host-file",
+                  .attributes = MOUNT_ATTR_RDONLY }));
         assert_content(root, "etc/copy", "host");
         ASSERT_EQ(flags_in(root, "etc/host-file") & ST_RDONLY, 0);
         ASSERT_EQ(flags_in(root, "etc/copy") & ST_RDONLY, ST_RDONLY);
@@ -185,14 +196,21 @@ TEST(bind) {
 TEST(missing) {
         _cleanup_close_ int root = new_tree();
 
-        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/x", .what = host_path("/none") }), -ENOENT);
+        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/x", .what = host_path("/none") }),
+                   -ENOENT);
         ASSERT_TRUE(strstr(logged, "/none") && strstr(logged, "/x"));
-        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/x", .what = host_path("/none"),
-                                  .flags = OPERATION_OPTIONAL },
-                          { .kind = OPERATION_BIND_SELF, .where = "/x", .what = "/none", .flags = OPERATION_OPTIONAL },
-                          { .kind = OPERATION_MASK, .where = "/none", .flags = OPERATION_OPTIONAL },
-                          { .kind = OPERATION_BIND_HOST, .where = "/none", .what = host_path(""),
-                            .flags = OPERATION_OPTIONAL | OPERATION_EXISTING }));
+        ASSERT_OK(EXECUTE(
+                root,
+                { .kind = OPERATION_BIND_HOST,
+                  .where = "/x",
+                  .what = host_path("/none"),
+                  .flags = OPERATION_OPTIONAL },
+                { .kind = OPERATION_BIND_SELF, .where = "/x", .what = "/none", .flags = OPERATION_OPTIONAL },
+                { .kind = OPERATION_MASK, .where = "/none", .flags = OPERATION_OPTIONAL },
+                { .kind = OPERATION_BIND_HOST,
+                  .where = "/none",
+                  .what = host_path(""),
+                  .flags = OPERATION_OPTIONAL | OPERATION_EXISTING }));
         ASSERT_STREQ(logged, "");
         ASSERT_TRUE(!root_exists(root, "x") && !root_exists(root, "none"));
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_MASK, .where = "/none" }), -ENOENT);
@@ -204,23 +222,26 @@ TEST(missing) {
 }
 
 static void make_nothing(int root) {
-        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/reg", .mode = S_IFREG },
-                          { .kind = OPERATION_DIRECTORY, .where = "/run/host/inaccessible/dir", .mode = 0 },
-                          { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/fifo", .mode = S_IFIFO }));
+        ASSERT_OK(EXECUTE(
+                root, { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/reg", .mode = S_IFREG },
+                { .kind = OPERATION_DIRECTORY, .where = "/run/host/inaccessible/dir", .mode = 0 },
+                { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/fifo", .mode = S_IFIFO }));
 }
 
 TEST(mask) {
         _cleanup_close_ int root = new_tree();
 
         make_nothing(root);
-        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_FILE, .where = "/secret/file", .what = "x", .mode = 0644 },
+        ASSERT_OK(EXECUTE(root,
+                          { .kind = OPERATION_FILE, .where = "/secret/file", .what = "x", .mode = 0644 },
                           { .kind = OPERATION_NODE, .where = "/pipe", .mode = S_IFIFO | 0666 },
                           { .kind = OPERATION_SYMLINK, .where = "/link", .what = "/secret/file" },
                           { .kind = OPERATION_MASK, .where = "/link" }));
         /* Through the link, what it leads to is masked. */
         ASSERT_EQ(stat_in(root, "secret/file").st_mode, S_IFREG);
         assert_content(root, "secret/file", "");
-        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_MASK, .where = "/secret" }, { .kind = OPERATION_MASK, .where = "/pipe" }));
+        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_MASK, .where = "/secret" },
+                          { .kind = OPERATION_MASK, .where = "/pipe" }));
         ASSERT_EQ(stat_in(root, "secret").st_mode, S_IFDIR);
         ASSERT_TRUE(!root_exists(root, "secret/file"));
         ASSERT_EQ(stat_in(root, "pipe").st_mode, S_IFIFO);
@@ -268,17 +289,26 @@ TEST(in_the_way) {
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_MOUNT, .where = "/dev", .what = "tmpfs" }), -ENOTDIR);
         ASSERT_TRUE(strstr(logged, "/dev"));
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_DIRECTORY, .where = "/dev/x", .mode = 0755 }), -ENOTDIR);
-        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/etc/file", .what = host_path("/file") }), -EISDIR);
-        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_FILE, .where = "/etc/file", .what = "x", .mode = 0644 }), -EEXIST);
+        ASSERT_ERR(EXECUTE(root,
+                           { .kind = OPERATION_BIND_HOST, .where = "/etc/file", .what = host_path("/file") }),
+                   -EISDIR);
+        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_FILE, .where = "/etc/file", .what = "x", .mode = 0644 }),
+                   -EEXIST);
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_SYMLINK, .where = "/etc/file", .what = "x" }), -EEXIST);
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_NODE, .where = "/etc/file", .mode = S_IFREG }), -EEXIST);
 }
 
 TEST(sysfs) {
         _cleanup_close_ int root = new_tree();
-        int r = EXECUTE(root, { .kind = OPERATION_SYSFS, .where = "/sys/kernel", .what = "kernel",
-                                .attributes = MOUNT_ATTR_RDONLY },
-                        { .kind = OPERATION_SYSFS, .where = "/sys/none", .what = "none", .flags = OPERATION_OPTIONAL });
+        int r = EXECUTE(root,
+                        { .kind = OPERATION_SYSFS,
+                          .where = "/sys/kernel",
+                          .what = "kernel",
+                          .attributes = MOUNT_ATTR_RDONLY },
+                        { .kind = OPERATION_SYSFS,
+                          .where = "/sys/none",
+                          .what = "none",
+                          .flags = OPERATION_OPTIONAL });
 
         ASSERT_OK(r);
         ASSERT_TRUE(root_exists(root, "sys/kernel/mm"));

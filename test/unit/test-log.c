@@ -143,7 +143,8 @@ TEST(environment) {
                 const char *value;
                 int level;
         } levels[] = {
-                { "debug", LOG_DEBUG }, { "7", LOG_DEBUG }, { "err", LOG_ERR }, { "0", LOG_EMERG }, { "warning", LOG_WARNING },
+                { "debug", LOG_DEBUG }, { "7", LOG_DEBUG },         { "err", LOG_ERR },
+                { "0", LOG_EMERG },     { "warning", LOG_WARNING },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(levels); i++) {
@@ -168,7 +169,8 @@ TEST(journal) {
 
         begin_pipe();
         ASSERT_TRUE(fstat(STDERR_FILENO, &st) >= 0);
-        (void) snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long) st.st_dev, (unsigned long long) st.st_ino);
+        (void) snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long) st.st_dev,
+                        (unsigned long long) st.st_ino);
         ASSERT_TRUE(setenv("JOURNAL_STREAM", stream, true) >= 0);
         log_setup();
         log_error("bad");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Hostile trees. Beside every tree lies a canary, and whatever a test asks for, the canary and the directory that
- * holds the two must look the same afterwards. */
+/* Hostile trees. Beside every tree lies a canary, and whatever a test asks for, the canary and the directory
+ * that holds the two must look the same afterwards. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -168,13 +168,15 @@ static void unmount_in_tree(const char *where) {
 }
 
 TEST(root_itself) {
-        static const char *const names[] = { "", "/", ".", "//", "/..", "..", "../../..", "up", "slash", "slash/up/slash" };
+        static const char *const names[] = { "",   "/",        ".",  "//",    "/..",
+                                             "..", "../../..", "up", "slash", "slash/up/slash" };
         _cleanup_close_ int root = new_tree();
 
         ASSERT_TRUE(symlinkat("../../../../..", root, "up") >= 0);
         ASSERT_TRUE(symlinkat("/", root, "slash") >= 0);
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_close_ int opened = root_open(root, names[i], O_PATH), made = root_mkdir(root, names[i], 0755);
+                _cleanup_close_ int opened = root_open(root, names[i], O_PATH),
+                                    made = root_mkdir(root, names[i], 0755);
 
                 ASSERT_OK(opened);
                 ASSERT_OK(made);
@@ -185,7 +187,8 @@ TEST(root_itself) {
 
 TEST(ways_out) {
         static const char *const ways[] = {
-                "../canary/secret", "/../canary/secret", "up/canary/secret", "out/secret", "secret", "out-dir/secret",
+                "../canary/secret", "/../canary/secret", "up/canary/secret", "out/secret",
+                "secret",           "out-dir/secret",
         };
         _cleanup_close_ int root = new_tree();
         char text[101];
