@@ -95,8 +95,11 @@ static bool exit_is_poweroff(const siginfo_t *info) {
 static int exit_status_of(const Machine *m) {
         const siginfo_t *info = &m->run.exit;
 
-        if (!m->run.going)
-                return EXIT_FAILURE; /* it never ran, and why was said */
+        if (!m->run.going) {
+                if (!m->run.explained)
+                        log_error("%s: the start was cut short from outside", m->config->source.machine);
+                return EXIT_FAILURE;
+        }
         if (info->si_code == CLD_EXITED)
                 return info->si_status == EXIT_FORCE_RESTART ? EXIT_FAILURE : info->si_status;
         if (exit_is_poweroff(info))
@@ -139,7 +142,7 @@ static void restart(Machine *m) {
                 console_detach(m->console);
         close_run(m);
         undo_run(&m->run.undo);
-        r = machine_cgroup_clear(&m->cgroup);
+        r = machine_cgroup_renew(&m->cgroup);
         if (r >= 0)
                 r = run_start(m);
         if (r < 0)
@@ -164,6 +167,8 @@ static void collect(Machine *m) {
 }
 
 void run_event(Machine *m, LifecycleEvent event) {
+        m->run.explained |= event == LIFECYCLE_EVENT_FAILED || event == LIFECYCLE_EVENT_STOP ||
+                event == LIFECYCLE_EVENT_KILL || event == LIFECYCLE_EVENT_POWEROFF;
         switch (lifecycle_handle(&m->run.state, event)) {
         case LIFECYCLE_NOTHING:
                 break;

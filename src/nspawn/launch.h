@@ -41,6 +41,7 @@ typedef struct Run {
         bool go_sent;
         bool inner_ready; /* the inner stage has nothing left to do but to heed it */
         bool going;       /* both: the payload runs */
+        bool explained;   /* whoever sees it end knows why */
 
         StopWish wish;           /* what it is asked for */
         ShutdownTarget shutdown; /* who is asked, and how far that came */

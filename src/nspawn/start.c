@@ -46,17 +46,24 @@ static int on_leader_exit(sd_event_source *source, int fd, uint32_t revents, voi
         return 0;
 }
 
+/* A stage that has ended says why, and its end is an event of its own: failing to tell it something is none. */
+static int tell_stage(Run *run, MessageType type, int fd) {
+        int r = handshake_send(run->socket_fd, &(Message){ .type = type }, fd);
+
+        if (r == -EPIPE || r == -ECONNRESET || (r == -EBADF && run->socket_fd < 0))
+                return 0;
+        return r < 0 ? log_error_errno(r, "cannot talk to the machine's stages: %m") : 0;
+}
+
 /* On our side all is done. The inner stage mostly finds the message there when it gets that far, and goes on at once. */
 static int send_go(Run *run) {
         int r;
 
         if (run->go_sent || run->leader_pidfd < 0 || !run->settled || !run->network_ready || !run->registered)
                 return 0;
-        r = handshake_send(run->socket_fd, &(Message){ .type = MESSAGE_GO }, -EBADF);
-        if (r < 0)
-                return log_error_errno(r, "lost the inner stage: %m");
-        run->go_sent = true;
-        return 0;
+        r = tell_stage(run, MESSAGE_GO, -EBADF);
+        run->go_sent = r >= 0;
+        return r;
 }
 
 static int try_go(Machine *m) {
@@ -251,9 +258,9 @@ int run_cgroup_ready(Machine *m) {
 
         if (!m->cgroup_ready || m->run.cgroup_sent)
                 return 0;
-        r = handshake_send(m->run.socket_fd, &(Message){ .type = MESSAGE_CGROUP }, m->cgroup.payload_fd);
+        r = tell_stage(&m->run, MESSAGE_CGROUP, m->cgroup.payload_fd);
         if (r < 0)
-                return log_error_errno(r, "lost the outer stage: %m");
+                return r;
         m->run.cgroup_sent = true;
         r = machine_cgroup_settle(&m->cgroup, &m->minder.pid, 1);
         if (r < 0)

@@ -58,9 +58,10 @@ int handshake_receive(int socket_fd, Message *ret, int *ret_fd) {
         struct cmsghdr *c;
         ssize_t n;
 
+        /* A peer that closed without reading all we sent is reported once, before what it sent itself. */
         do
                 n = recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
+        while (n < 0 && (errno == EINTR || errno == ECONNRESET));
         if (n < 0)
                 return -errno;
         c = CMSG_FIRSTHDR(&header);

@@ -8,6 +8,7 @@
 #include "guest/payload.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -164,17 +165,68 @@ static int execute_shell(StageContext *context) {
         return log_error_errno(-errno, "no shell can be run in the machine: %m");
 }
 
+static bool is_elf(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        char magic[4] = {};
+
+        return fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t) sizeof(magic) && memcmp(magic, "\177ELF", 4) == 0;
+}
+
+/* A script without a first line that names its shell. */
+static void execute_script(StageContext *context, const char *path) {
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        r = strv_append(&argv, "sh");
+        if (r >= 0)
+                r = strv_append(&argv, path);
+        for (char **s = context->argv + 1; r >= 0 && *s; s++)
+                r = strv_append(&argv, *s);
+        if (r >= 0)
+                (void) execve("/bin/sh", argv, context->environment);
+}
+
+/* Like execvp(3), except that a program for another architecture is not taken for a script. Returns the errno that
+ * tells most. */
+static int execute_path(StageContext *context, const char *path) {
+        (void) execve(path, context->argv, context->environment);
+        if (errno == ENOEXEC && !is_elf(path))
+                execute_script(context, path);
+        return errno;
+}
+
+static int search_command(StageContext *context, const char *name) {
+        const char *directories = strv_env_get(context->environment, "PATH") ?: DEFAULT_PATH;
+        int error = ENOENT;
+
+        if (strchr(name, '/'))
+                return execute_path(context, name);
+        for (const char *d = directories; error == ENOENT || error == EACCES;) {
+                size_t n = strcspn(d, ":");
+                char path[PATH_MAX];
+                int e;
+
+                if (snprintf(path, sizeof(path), "%.*s%s%s", (int) n, d, n > 0 ? "/" : "", name) < (int) sizeof(path)) {
+                        e = execute_path(context, path);
+                        if (e != ENOENT && e != ENOTDIR)
+                                error = e;
+                }
+                if (!d[n])
+                        break;
+                d += n + 1;
+        }
+        return error;
+}
+
 static int execute_command(StageContext *context) {
         const char *name = context->argv[0];
+        int error = search_command(context, name);
 
-        environ = context->environment; /* the guest's PATH is the one to search */
-        (void) execvp(name, context->argv);
-        if (errno == ENOENT)
+        if (error == ENOENT)
                 return log_error_errno(-ENOENT, "%s: no such command in the machine", name);
-        if (errno == ENOEXEC)
-                return log_error_errno(-ENOEXEC, "%s: the machine is for another architecture, or this is no program",
-                                       name);
-        return log_error_errno(-errno, "%s: cannot be run in the machine: %m", name);
+        if (error == ENOEXEC)
+                return log_error_errno(-ENOEXEC, "%s: a program for another architecture than this host's", name);
+        return log_error_errno(-error, "%s: cannot be run in the machine: %m", name);
 }
 
 int payload_execute(StageContext *context) {

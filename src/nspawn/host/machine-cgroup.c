@@ -26,6 +26,7 @@
 #include "host/runtime-directory.h"
 #include "log.h"
 
+#define PAYLOAD "payload"
 #define DIE_TIMEOUT_USEC 5000000U
 #define REMOVE_TIMEOUT_USEC 2000000U
 
@@ -52,6 +53,7 @@ static void machine_cgroup_close(MachineCgroup *cgroup) {
         cgroup->base_fd = safe_close(cgroup->base_fd);
         cgroup->payload_fd = safe_close(cgroup->payload_fd);
         cgroup->supervisor_fd = safe_close(cgroup->supervisor_fd);
+        cgroup->program_fd = safe_close(cgroup->program_fd);
         free(TAKE_PTR(cgroup->record));
 }
 
@@ -138,19 +140,19 @@ static int make_payload(MachineCgroup *cgroup, const char *machine, const char *
                 return r;
 
         if (in_place) {
-                payload_fd = cgroup_make(base_fd, "payload", true);
+                payload_fd = cgroup_make(base_fd, PAYLOAD, true);
                 in_place = payload_fd != -EEXIST;
         }
         if (!in_place) {
                 r = make_own_base(machine, &path, &base_fd);
                 if (r < 0)
                         return r;
-                payload_fd = cgroup_make(base_fd, "payload", false);
+                payload_fd = cgroup_make(base_fd, PAYLOAD, false);
         }
         if (payload_fd < 0)
                 return payload_fd;
 
-        cgroup->record = in_place ? relative_path(path, "payload") : strdup(path);
+        cgroup->record = in_place ? relative_path(path, PAYLOAD) : strdup(path);
         if (!cgroup->record)
                 return -ENOMEM;
         cgroup->needs_settling = in_place && inside;
@@ -160,9 +162,10 @@ static int make_payload(MachineCgroup *cgroup, const char *machine, const char *
         return 0;
 }
 
-static int attach_devices(int payload_fd, const DeviceRule *rules, size_t n_rules) {
+static int attach_devices(MachineCgroup *cgroup, const DeviceRule *rules, size_t n_rules) {
         _cleanup_free_ DeviceRule *all = NULL;
         _cleanup_close_ int program_fd = -EBADF;
+        int r;
         size_t n = ELEMENTSOF(machine_devices);
 
         all = calloc(n + n_rules, sizeof(DeviceRule));
@@ -172,7 +175,13 @@ static int attach_devices(int payload_fd, const DeviceRule *rules, size_t n_rule
         for (size_t i = 0; i < n_rules; i++)
                 all[n++] = rules[i];
         program_fd = device_program_load(all, n);
-        return program_fd < 0 ? program_fd : device_program_attach(program_fd, payload_fd);
+        if (program_fd < 0)
+                return TAKE_FD(program_fd);
+        r = device_program_attach(program_fd, cgroup->payload_fd);
+        if (r < 0)
+                return r;
+        cgroup->program_fd = TAKE_FD(program_fd);
+        return 0;
 }
 
 static int undo_machine_cgroup(void *userdata) {
@@ -201,7 +210,7 @@ int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machin
         r = cgroup->supervisor_fd = cgroup_make(cgroup->base_fd, "supervisor", false);
         if (r < 0)
                 return log_error_errno(r, "cannot make the cgroup %s/supervisor: %m", path);
-        r = attach_devices(cgroup->payload_fd, rules, n_rules);
+        r = attach_devices(cgroup, rules, n_rules);
         if (r == -E2BIG || r == -ENOMEM)
                 return log_error_errno(r, "cannot set up the machine's device rules: %m");
         cgroup->device_error = MIN(r, 0);
@@ -209,15 +218,16 @@ int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machin
 }
 
 int machine_cgroup_settle(MachineCgroup *cgroup, const pid_t *pids, size_t n_pids) {
-        int r = cgroup_has_controllers(cgroup->base_fd);
+        int r;
 
-        if (r <= 0)
-                return r; /* nothing to gain by moving */
         for (size_t i = 0; i < n_pids; i++) {
                 r = cgroup_move(cgroup->supervisor_fd, pids[i]);
                 if (r < 0 && r != -ESRCH)
                         return r;
         }
+        r = cgroup_has_controllers(cgroup->base_fd);
+        if (r <= 0)
+                return r; /* nothing to gain by moving ourselves */
         if (cgroup->needs_settling) {
                 r = cgroup_move(cgroup->supervisor_fd, 0);
                 if (r < 0)
@@ -242,12 +252,19 @@ static int kill_and_wait(int cgroup_fd) {
         return r < 0 ? r : cgroup_wait_empty(cgroup_fd, DIE_TIMEOUT_USEC);
 }
 
-int machine_cgroup_clear(const MachineCgroup *cgroup) {
+/* A cgroup that was ever killed is not used again: kernels have killed what was born into it later. */
+int machine_cgroup_renew(MachineCgroup *cgroup) {
         int r = kill_and_wait(cgroup->payload_fd);
 
         if (r >= 0)
-                r = cgroup_remove_children(cgroup->payload_fd, REMOVE_TIMEOUT_USEC);
-        return r < 0 ? log_error_errno(r, "cannot clear the guest's cgroup: %m") : 0;
+                r = cgroup_remove(cgroup->base_fd, PAYLOAD, REMOVE_TIMEOUT_USEC);
+        if (r >= 0) {
+                (void) safe_close(cgroup->payload_fd);
+                r = cgroup->payload_fd = cgroup_make(cgroup->base_fd, PAYLOAD, true);
+        }
+        if (r >= 0 && cgroup->program_fd >= 0)
+                r = device_program_attach(cgroup->program_fd, cgroup->payload_fd);
+        return r < 0 ? log_error_errno(r, "cannot make the guest's cgroup anew: %m") : 0;
 }
 
 static int step_out(const char *path, int parent_fd) {
@@ -266,7 +283,7 @@ static int remove_at(int parent_fd, const char *name, const char *path) {
 
         if (fd < 0)
                 return fd == -ENOENT ? 0 : fd;
-        payload_fd = cgroup_open(fd, "payload");
+        payload_fd = cgroup_open(fd, PAYLOAD);
         r = payload_fd >= 0 ? kill_and_wait(payload_fd) : 0; /* the guest must go even where we cannot */
         if (r >= 0 && cgroup_is_populated(fd) > 0) {
                 r = step_out(path, parent_fd);

@@ -13,13 +13,14 @@ typedef struct MachineCgroup {
         int base_fd;
         int payload_fd;    /* for CLONE_INTO_CGROUP */
         int supervisor_fd; /* for CLONE_INTO_CGROUP */
+        int program_fd;    /* of the device rules */
         char *record;      /* the cgroup2 path that the reversal removes */
         bool needs_settling; /* our own process sits in the base, see machine_cgroup_settle() */
         int device_error;  /* 0, or why the guest has no device rules: -EOPNOTSUPP, -EPERM */
 } MachineCgroup;
 
 #define MACHINE_CGROUP_NONE                                                                                  \
-        ((MachineCgroup){ .base_fd = -EBADF, .payload_fd = -EBADF, .supervisor_fd = -EBADF })
+        ((MachineCgroup){ .base_fd = -EBADF, .payload_fd = -EBADF, .supervisor_fd = -EBADF, .program_fd = -EBADF })
 
 /* Makes them. unit_path is the cgroup2 path of a scope that was made for this machine. NULL: our own cgroup
  * if the service manager has delegated it to us, else "nspawn-NAME" below it. Device rules are added to the
@@ -39,9 +40,8 @@ int machine_cgroup_settle(MachineCgroup *cgroup, const pid_t *pids, size_t n_pid
 /* Hands payload/ to the guest's root user. Logs. */
 int machine_cgroup_delegate(const MachineCgroup *cgroup, uid_t uid, gid_t gid) _must_check_;
 
-/* Between two boots of one machine: kills what is left in payload/ and removes the cgroups the guest made.
- * Logs. */
-int machine_cgroup_clear(const MachineCgroup *cgroup);
+/* Between two boots of one machine: kills what is left in payload/ and makes it anew. Logs. */
+int machine_cgroup_renew(MachineCgroup *cgroup) _must_check_;
 
 /* Kills everything in the cgroup of a record, payload/ first, and removes it. If we are in it ourselves, we
  * step out. Missing is success; -EBUSY or -ETIMEDOUT after some seconds. Silent. For residue.c. */
