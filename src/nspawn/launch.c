@@ -337,6 +337,8 @@ static int prepare(Machine *m) {
                 return log_error_errno(-EPERM, "this takes root's privileges");
         r = open_tree_directory(m);
         if (r >= 0)
+                r = block_signals(); /* from here on there is something to undo */
+        if (r >= 0)
                 r = machine_lock_name(&m->undo, &m->lock, m->config->source.machine);
         if (r >= 0)
                 r = make_runtime_directory(m);
@@ -346,8 +348,6 @@ static int prepare(Machine *m) {
                 r = make_layer(m);
         if (r >= 0)
                 r = make_mount_temporaries(m);
-        if (r >= 0)
-                r = block_signals();
         if (r < 0)
                 return r;
 

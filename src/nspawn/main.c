@@ -4,6 +4,7 @@
  * (host/facts.h), what will be done (plan/), and doing it (launch.h). Only the last changes anything. */
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ int main(int argc, char *argv[]) {
         int r;
 
         log_setup();
+        (void) umask(0022); /* modes are meant as they are written, here and in the guest */
         if (close_inherited(&n_listen_fds) < 0)
                 return EXIT_FAILURE;
         r = config_read(argc, argv, &config);

@@ -59,6 +59,8 @@ static int tell_stage(Run *run, MessageType type, int fd) {
 static int send_go(Run *run) {
         int r;
 
+        if (run->state != LIFECYCLE_STARTING)
+                return 0;
         if (run->go_sent || run->leader_pidfd < 0 || !run->settled || !run->network_ready || !run->registered)
                 return 0;
         r = tell_stage(run, MESSAGE_GO, -EBADF);
@@ -130,6 +132,8 @@ static int start_network(Machine *m) {
                 return 0;
         (void) snprintf(path, sizeof(path), "/proc/%i/ns/net", (int) m->run.leader);
         netns = open(path, O_RDONLY | O_CLOEXEC);
+        if (netns < 0 && errno == ENOENT)
+                return 0; /* PID 1 is at its end already; its own message says why */
         if (netns < 0)
                 return log_error_errno(-errno, "cannot open the machine's network namespace: %m");
         return network_setup(&m->plan->network, netns, &m->run.undo, &m->run.network);
@@ -142,6 +146,9 @@ static int on_leader_message(Machine *m, const Message *message, int *fd) {
         if (run->leader_pidfd >= 0 || *fd < 0)
                 return log_error_errno(-EBADMSG, "the outer stage sent no leader");
         run->leader_pidfd = TAKE_FD(*fd);
+        /* The machine was killed before anybody knew of its PID 1. */
+        if (run->state != LIFECYCLE_STARTING)
+                (void) process_signal(run->leader_pidfd, SIGKILL);
         run->uuid = message->uuid;
         run->leader = process_pid(run->leader_pidfd);
         if (run->leader < 0)
@@ -152,6 +159,8 @@ static int on_leader_message(Machine *m, const Message *message, int *fd) {
         /* What the stages sent is read before their end is looked at. */
         (void) sd_event_source_set_priority(run->leader_source, SD_EVENT_PRIORITY_NORMAL + 10);
 
+        if (run->state != LIFECYCLE_STARTING)
+                return 0;
         r = start_network(m);
         if (r >= 0)
                 r = start_registration(m);

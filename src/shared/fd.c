@@ -7,9 +7,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 int safe_close(int fd) {
         if (fd >= 0) {
@@ -145,28 +147,38 @@ int fd_set_cloexec(int fd, bool on) {
 
 typedef struct Removal {
         int top_fd; /* of the tree that is being removed */
-        dev_t dev;
         unsigned moved; /* directories brought up so far, for their names */
 } Removal;
 
 static int remove_children(Removal *removal, int dir_fd, unsigned depth);
 
-static int remove_directory(Removal *removal, int parent_fd, const char *name, unsigned depth) {
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
+/* The tree may hold the names we make up. */
+static int bring_up(Removal *removal, int parent_fd, const char *name) {
         char up[32];
         int r;
 
-        if (depth >= REMOVE_DEPTH_MAX) {
+        do {
                 (void) snprintf(up, sizeof(up), ".#deep-%u", removal->moved++);
-                return renameat(parent_fd, name, removal->top_fd, up) < 0 ? -errno : 0;
-        }
-        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
+                r = renameat2(parent_fd, name, removal->top_fd, up, RENAME_NOREPLACE);
+        } while (r < 0 && errno == EEXIST);
+        return r < 0 ? -errno : 0;
+}
+
+static int remove_directory(Removal *removal, int parent_fd, const char *name, unsigned depth) {
+        /* A device number would not tell a bind mount of the same file system. */
+        struct open_how how = {
+                .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                .resolve = RESOLVE_NO_XDEV,
+        };
+        long fd;
+        int r;
+
+        if (depth >= REMOVE_DEPTH_MAX)
+                return bring_up(removal, parent_fd, name);
+        fd = syscall(SYS_openat2, parent_fd, name, &how, sizeof(how));
+        if (fd < 0)
                 return -errno;
-        if (st.st_dev != removal->dev)
-                return -EXDEV;
-        r = remove_children(removal, TAKE_FD(fd), depth + 1);
+        r = remove_children(removal, (int) fd, depth + 1);
         if (r < 0)
                 return r;
         return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
@@ -194,7 +206,6 @@ static int remove_children(Removal *removal, int dir_fd, unsigned depth) {
 int remove_tree_at(int dir_fd, const char *path) {
         _cleanup_close_ int top = -EBADF;
         Removal removal = {};
-        struct stat st;
         int r;
 
         if (unlinkat(dir_fd, path, 0) >= 0 || errno == ENOENT)
@@ -203,9 +214,9 @@ int remove_tree_at(int dir_fd, const char *path) {
                 return -errno;
 
         top = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (top < 0 || fstat(top, &st) < 0)
+        if (top < 0)
                 return -errno;
-        removal = (Removal){ .top_fd = top, .dev = st.st_dev };
+        removal.top_fd = top;
         /* Each round removes all it reaches and may have brought directories up: again until it is empty. */
         for (;;) {
                 int fd;

@@ -223,14 +223,18 @@ int root_read_file(int root_fd, const char *path, size_t max, char **ret, size_t
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
 
-        /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-        fd = root_open(root_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0)
-                return TAKE_FD(fd);
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EBADF;
+        /* Looked at before it is opened: to open a device can do things. O_NONBLOCK, and a second look, because
+         * something else may stand there by then. */
+        for (const int *flags = (const int[]) { O_PATH, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0 }; *flags; flags++) {
+                (void) safe_close(fd);
+                fd = root_open(root_fd, path, *flags);
+                if (fd < 0)
+                        return TAKE_FD(fd);
+                if (fstat(fd, &st) < 0)
+                        return -errno;
+                if (!S_ISREG(st.st_mode))
+                        return -EBADF;
+        }
         return read_fd(fd, max, ret, ret_size);
 }
 

@@ -52,7 +52,7 @@ int handshake_receive(int socket_fd, Message *ret, int *ret_fd) {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
                 .msg_control = &control,
-                .msg_controllen = sizeof(control.space),
+                .msg_controllen = CMSG_LEN(sizeof(int)), /* with padding there would be space for two */
         };
         _cleanup_close_ int fd = -EBADF;
         struct cmsghdr *c;

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd.h"
@@ -68,6 +69,10 @@ void minder_kill(const Minder *minder) {
 void minder_end(Minder *minder) {
         if (minder->pidfd < 0)
                 return;
-        process_kill_and_reap(minder->pidfd);
+        (void) process_signal(minder->pidfd, SIGKILL);
+        /* Not the minder alone: a PID 1 that the outer stage did not live to tell of is our child as well, and the
+         * minder's namespace does not end before it is reaped. */
+        while (waitid(P_ALL, 0, &(siginfo_t){}, WEXITED) >= 0 || errno == EINTR)
+                ;
         minder->pidfd = safe_close(minder->pidfd);
 }

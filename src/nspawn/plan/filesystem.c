@@ -108,8 +108,6 @@ static const Row inner_rows[] = {
         SYSFS("dev"),
         SYSFS("devices"),
         SYSFS("kernel"),
-        { PRIVATE_NETWORK, { .kind = OPERATION_REMOUNT, .where = "/sys", .attributes = RO } },
-
         MOUNT(ALWAYS, "/proc", "proc", NULL, NOSUID | NOEXEC | NODEV),
         REBIND_READ_ONLY(API_READ_ONLY, "/proc/sys"),
         { SYS_NET_WRITABLE, { .kind = OPERATION_BIND_SELF, .where = "/proc/sys/net", .what = "/proc/sys/net",
@@ -128,6 +126,11 @@ static const Row inner_rows[] = {
         REBIND_READ_ONLY(API_READ_ONLY, "/proc/scsi"),
         MOUNT(ALWAYS, "/dev/mqueue", "mqueue", NULL, NOSUID | NOEXEC | NODEV),
         MOUNT(ALWAYS, "/sys/fs/cgroup", "cgroup2", NULL, NOSUID | NOEXEC | NODEV),
+};
+
+/* After the user's mounts, for which places have to be made. */
+static const Row last_rows[] = {
+        { PRIVATE_NETWORK, { .kind = OPERATION_REMOUNT, .where = "/sys", .attributes = RO } },
 };
 
 static bool applies(Condition condition, const MachineConfig *config, const HostFacts *facts) {
@@ -162,19 +165,67 @@ static bool path_below(const char *path, const char *dir) {
         return rest && (*rest == 0 || *rest == '/' || streq(dir, "/"));
 }
 
-/* A user's mount takes a default's place, and with it what the defaults would have put below. */
-static bool taken_by_user(const Operation *o, const MountsConfig *mounts) {
-        for (size_t i = 0; i < mounts->n_items; i++) {
-                const char *destination = mounts->items[i].destination;
-
-                if (streq(o->where, destination))
+/* Nodes, links and directories of ours have no business in a directory that the user brought along. */
+static bool lies_in_users(const Operation *o, const MountsConfig *mounts) {
+        if (o->kind != OPERATION_NODE && o->kind != OPERATION_SYMLINK && o->kind != OPERATION_DIRECTORY)
+                return false;
+        if (path_below(o->where, "/run/host"))
+                return false; /* the payload interface is there in any case */
+        for (size_t i = 0; i < mounts->n_items; i++)
+                if (mounts->items[i].kind != MOUNT_TMPFS && path_below(o->where, mounts->items[i].destination))
                         return true;
-                /* Nodes and links of ours have no business in a directory that the user brought along. */
-                if ((o->kind == OPERATION_NODE || o->kind == OPERATION_SYMLINK) && !streq(destination, "/") &&
-                    path_below(o->where, destination))
-                        return true;
-        }
         return false;
+}
+
+static const CustomMount *find_custom(const MountsConfig *mounts, const char *destination) {
+        for (size_t i = mounts->n_items; i-- > 0;)
+                if (streq(mounts->items[i].destination, destination))
+                        return &mounts->items[i];
+        return NULL;
+}
+
+static bool replaces_default(const Row *rows, size_t n, const MachineConfig *config, const HostFacts *facts,
+                             const CustomMount *m) {
+        for (size_t i = 0; i < n; i++)
+                if (rows[i].operation.kind == OPERATION_MOUNT && applies(rows[i].condition, config, facts) &&
+                    streq(rows[i].operation.where, m->destination))
+                        return find_custom(&config->mounts, m->destination) == m;
+        return false;
+}
+
+static uint64_t bind_attributes(const CustomMount *m) {
+        return m->read_only ? RO : 0;
+}
+
+static Operation operation_from_custom(const MountsConfig *mounts, const CustomMount *m) {
+        Operation o = {
+                .where = m->destination,
+                .attributes = bind_attributes(m),
+                .flags = (m->optional ? OPERATION_OPTIONAL : 0) | (m->recursive ? OPERATION_RECURSIVE : 0),
+                .custom = m,
+                .custom_index = (size_t) (m - mounts->items),
+        };
+
+        switch (m->kind) {
+        case MOUNT_BIND:
+                o.kind = m->source_in_guest[0] ? OPERATION_BIND_SELF : OPERATION_BIND_HOST;
+                o.what = m->sources[0];
+                break;
+        case MOUNT_TMPFS:
+                o.kind = OPERATION_MOUNT;
+                o.what = "tmpfs";
+                o.options = m->options ?: "mode=0755";
+                o.attributes |= NOSUID | NODEV | STRICTATIME;
+                o.flags = OPERATION_OWNED;
+                break;
+        case MOUNT_INACCESSIBLE:
+                o.kind = OPERATION_MASK;
+                break;
+        case MOUNT_OVERLAY:
+                o.kind = OPERATION_OVERLAY;
+                break;
+        }
+        return o;
 }
 
 static int append_rows(OperationList *list, const Row *rows, size_t n, const MachineConfig *config,
@@ -183,7 +234,14 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
                 Operation o = rows[i].operation;
                 int r;
 
-                if (!applies(rows[i].condition, config, facts) || taken_by_user(&o, &config->mounts))
+                const CustomMount *m = find_custom(&config->mounts, o.where);
+
+                if (!applies(rows[i].condition, config, facts) || lies_in_users(&o, &config->mounts))
+                        continue;
+                /* The user's own mount takes the place of a default one, in time too: what is below comes after. */
+                if (m && o.kind == OPERATION_MOUNT)
+                        o = operation_from_custom(&config->mounts, m);
+                else if (m)
                         continue;
                 /* The whole of /sys is writable on request, and so are its parts. */
                 if (config->env.api_vfs_writable == API_VFS_WRITABLE_YES && path_below(o.where, "/sys"))
@@ -193,39 +251,6 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
                         return log_oom();
         }
         return 0;
-}
-
-static uint64_t bind_attributes(const CustomMount *m) {
-        return m->read_only ? RO : 0;
-}
-
-static Operation operation_from_custom(const CustomMount *m) {
-        unsigned flags = (m->optional ? OPERATION_OPTIONAL : 0) | (m->recursive ? OPERATION_RECURSIVE : 0);
-
-        switch (m->kind) {
-        case MOUNT_BIND:
-                return (Operation){
-                        .kind = m->source_in_guest[0] ? OPERATION_BIND_SELF : OPERATION_BIND_HOST,
-                        .where = m->destination,
-                        .what = m->sources[0],
-                        .attributes = bind_attributes(m),
-                        .flags = flags,
-                };
-        case MOUNT_TMPFS:
-                return (Operation){
-                        .kind = OPERATION_MOUNT,
-                        .where = m->destination,
-                        .what = "tmpfs",
-                        .options = m->options ?: "mode=0755",
-                        .attributes = NOSUID | NODEV | STRICTATIME | bind_attributes(m),
-                        .flags = OPERATION_OWNED,
-                };
-        case MOUNT_INACCESSIBLE:
-                return (Operation){ .kind = OPERATION_MASK, .where = m->destination, .flags = flags };
-        case MOUNT_OVERLAY:
-                break;
-        }
-        return (Operation){ .kind = OPERATION_OVERLAY, .where = m->destination, .attributes = bind_attributes(m) };
 }
 
 /* What lies below a file system that only the inner stage can mount has to wait for it. */
@@ -248,7 +273,7 @@ static int compare_depth(const void *a, const void *b) {
         return *x < *y ? -1 : 1; /* they are elements of one array: this is the order they were given in */
 }
 
-static int append_custom(FilesystemPlan *plan, const MachineConfig *config) {
+static int append_custom(FilesystemPlan *plan, const MachineConfig *config, const HostFacts *facts) {
         const MountsConfig *mounts = &config->mounts;
         _cleanup_free_ const CustomMount **sorted = calloc(mounts->n_items + 1, sizeof(CustomMount *));
 
@@ -260,12 +285,13 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config) {
 
         for (size_t i = 0; i < mounts->n_items; i++) {
                 const CustomMount *m = sorted[i];
-                Operation o = operation_from_custom(m);
+                Operation o = operation_from_custom(mounts, m);
 
                 if (streq(m->destination, "/"))
                         return log_error_errno(-EOPNOTSUPP, "a mount on / itself is not available yet");
-                o.custom = m;
-                o.custom_index = (size_t) (m - mounts->items);
+                if (replaces_default(outer_rows, ELEMENTSOF(outer_rows), config, facts, m) ||
+                    replaces_default(inner_rows, ELEMENTSOF(inner_rows), config, facts, m))
+                        continue; /* is there already */
                 if (operation_list_append(belongs_inside(m, config) ? &plan->inner : &plan->outer, &o, 1) < 0)
                         return log_oom();
         }
@@ -308,7 +334,10 @@ int filesystem_plan(const MachineConfig *config, const HostFacts *facts, Filesys
         r = append_rows(&plan.inner, inner_rows, ELEMENTSOF(inner_rows), config, facts);
         if (r < 0)
                 return r;
-        r = append_custom(&plan, config);
+        r = append_custom(&plan, config, facts);
+        if (r < 0)
+                return r;
+        r = append_rows(&plan.inner, last_rows, ELEMENTSOF(last_rows), config, facts);
         if (r < 0)
                 return r;
         *ret = plan;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "escape.h"
+
 int operation_list_append(OperationList *list, const Operation *items, size_t n) {
         Operation *bigger = reallocarray(list->items, list->n_items + n, sizeof(Operation));
 
@@ -53,9 +55,13 @@ static void print_layers(const CustomMount *m, FILE *f) {
 }
 
 void operation_print(const Operation *o, FILE *f) {
+        char what[256];
+
         fprintf(f, "%-8s%s", kind_names[o->kind], o->where);
-        if (o->what)
-                fprintf(f, " <- %s", o->what);
+        if (o->what) {
+                escape_control(o->what, what, sizeof(what));
+                fprintf(f, " <- %s", what);
+        }
         if (o->kind == OPERATION_OVERLAY)
                 print_layers(o->custom, f);
         if (o->options)
