@@ -24,6 +24,7 @@
 #include "cgroup.h"
 #include "fd.h"
 #include "host/devices.h"
+#include "host/image.h"
 #include "host/residue.h"
 #include "host/runtime-directory.h"
 #include "host/temporary.h"
@@ -49,24 +50,36 @@ static int open_tree_directory(Machine *m) {
         return 0;
 }
 
-static int lock_tree(Machine *m) {
+static int open_source(Machine *m) {
         const SourceConfig *source = &m->config->source;
+
+        m->read_only = source->read_only || source->ephemeral;
+        if (!source->image)
+                return open_tree_directory(m);
+        m->tree_fd = image_open(source->image, &m->read_only);
+        if (m->tree_fd >= 0 && m->read_only && !source->read_only && !source->ephemeral && !m->config->output.quiet)
+                log_notice("%s cannot be written to: the machine's root is read-only", source->image);
+        return MIN(m->tree_fd, 0);
+}
+
+static int lock_tree(Machine *m) {
+        const char *path = source_path(&m->config->source);
         int r;
 
         if (!m->config->env.lock)
                 return 0;
-        r = machine_lock_tree(&m->undo, &m->lock, source->directory, m->tree_fd,
-                              source->read_only || source->ephemeral ? LOCK_SHARED : LOCK_EXCLUSIVE);
+        r = machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
         if (r < 0)
                 return r;
-        r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, source->directory);
+        r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, path);
         return r < 0 ? log_error_errno(r, "%s: cannot record the tree: %m", m->runtime_directory) : 0;
 }
 
-/* Where the place beside the tree cannot hold an upper layer (read-only, or an overlay itself), memory has to. */
+/* Where the place beside the tree cannot hold an upper layer (read-only, an overlay itself, /dev), memory has to. */
 static int make_layer(Machine *m) {
         const SourceConfig *source = &m->config->source;
         struct statfs fs;
+        struct stat st;
         int r;
 
         if (!source->ephemeral)
@@ -75,11 +88,13 @@ static int make_layer(Machine *m) {
         residue_remove_dead();
         if (fstatfs(m->tree_fd, &fs) >= 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
                 return 0;
-        r = temporary_make_beside(&m->undo, m->runtime_fd, m->n_temporaries, source->directory, &m->layer_directory);
+        if (fstat(m->tree_fd, &st) >= 0 && S_ISBLK(st.st_mode))
+                return 0;
+        r = temporary_make_beside(&m->undo, m->runtime_fd, m->n_temporaries, source_path(source), &m->layer_directory);
         if (r == -EROFS || r == -EACCES || r == -EINVAL)
                 return 0;
         if (r < 0)
-                return log_error_errno(r, "%s: cannot make a temporary layer beside it: %m", source->directory);
+                return log_error_errno(r, "%s: cannot make a temporary layer beside it: %m", source_path(source));
         m->n_temporaries++;
         return 0;
 }
@@ -112,6 +127,14 @@ static int make_mount_temporaries(Machine *m) {
         for (size_t i = 0; i < mounts->n_items && r >= 0; i++)
                 r = make_mount_temporary(m, &mounts->items[i], &m->mount_temporaries[i]);
         return r;
+}
+
+static int attach_image(Machine *m) {
+        const MachineConfig *config = m->config;
+
+        if (!config->source.image)
+                return 0;
+        return image_attach(&m->undo, &config->source, &config->env, m->tree_fd, m->read_only, &m->image);
 }
 
 static int remove_propagation_directory(void *userdata) {
@@ -187,6 +210,7 @@ static void on_orphaned(void *userdata) {
         if (m->console)
                 console_terminal_restore(console_terminal(m->console));
         (void) residue_remove(m->config->source.machine, RESIDUE_OURS);
+        (void) image_detach(&m->image);
         machine_lock_release(&m->lock);
 }
 
@@ -335,7 +359,7 @@ static int prepare(Machine *m) {
 
         if (geteuid() != 0)
                 return log_error_errno(-EPERM, "this takes root's privileges");
-        r = open_tree_directory(m);
+        r = open_source(m);
         if (r >= 0)
                 r = block_signals(); /* from here on there is something to undo */
         if (r >= 0)
@@ -348,6 +372,8 @@ static int prepare(Machine *m) {
                 r = make_layer(m);
         if (r >= 0)
                 r = make_mount_temporaries(m);
+        if (r >= 0)
+                r = attach_image(m);
         if (r < 0)
                 return r;
 
@@ -405,6 +431,7 @@ int launch(const MachineConfig *config, const HostFacts *facts, const MachinePla
                 .facts = facts,
                 .plan = plan,
                 .tree_fd = -EBADF,
+                .image = IMAGE_NONE,
                 .runtime_fd = -EBADF,
                 .lock = MACHINE_LOCK_NONE,
                 .minder = MINDER_NONE,

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
+#include "engine/image.h"
 #include "engine/undo.h"
 #include "host/machine-cgroup.h"
 #include "host/machine-lock.h"
@@ -66,7 +67,9 @@ typedef struct Machine {
 
         sd_event *event;
         UndoLog undo;
-        int tree_fd, runtime_fd;
+        int tree_fd, runtime_fd; /* the tree, or the file or disk that holds it */
+        bool read_only; /* nothing of tree_fd is ever written */
+        Image image;
         char runtime_directory[128];
         char *layer_directory;    /* NULL: none, or in memory */
         char **mount_temporaries; /* for each of the configuration's mounts a path, or NULL if it needs none */

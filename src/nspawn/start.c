@@ -285,6 +285,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .plan = m->plan,
                 .socket_fd = socket_fd,
                 .tree_fd = tree_fd,
+                .image = m->config->source.image ? &m->image : NULL,
                 .unix_export_fd = m->run.unix_export_fd,
                 .runtime_directory = m->runtime_directory,
                 .layer_directory = m->layer_directory,
@@ -304,8 +305,9 @@ static int fork_outer_stage(Machine *m, int stage_fd) {
         pid_t pid;
 
         /* Copied here, where the tree's mount is one of our own namespace's: the stage may only place it. */
-        tree = mount_clone(m->tree_fd, "", true);
-        if (tree < 0)
+        if (!m->config->source.image)
+                tree = mount_clone(m->tree_fd, "", true);
+        if (tree < 0 && !m->config->source.image)
                 return log_error_errno(tree, "%s: cannot take a copy of the mount: %m", m->config->source.directory);
         pid = process_clone(CLONE_NEWNS, -EBADF, &m->run.outer_pidfd);
         if (pid < 0)

@@ -35,7 +35,7 @@ static int resolve_line(const char *line, const char *text, MachineConfig *ret) 
 
         machine_config_free(ret);
         (void) snprintf(with_tree, sizeof(with_tree),
-                        strstr(line, "-D") || strstr(line, "-M") ? "%s" : "-D %2$s %1$s", line, tree("tree"));
+                        strstr(line, "-D") || strstr(line, "-M") || strstr(line, "-i ") ? "%s" : "-D %2$s %1$s", line, tree("tree"));
         ASSERT_EQ(parse_line(with_tree, &cli), 1);
         r = config_locate(&cli, (const char *const[]){ "/nonexistent", directory, NULL });
         if (r < 0)
@@ -104,6 +104,44 @@ TEST(symlinks_name_the_machine) {
         ASSERT_OK(resolve_line("-D .", NULL, &c));
         ASSERT_STREQ(c.source.machine, "tree");
         ASSERT_OK(chdir("/"));
+}
+
+TEST(images) {
+        _cleanup_config_ MachineConfig c = {};
+        char line[256], path[128];
+
+        (void) snprintf(path, sizeof(path), "%s/disk_1.raw", directory);
+        (void) tree("tree");
+        ASSERT_OK(write_new_file_at(AT_FDCWD, path, "x", 1, 0600));
+        (void) snprintf(line, sizeof(line), "-i %s", path);
+        ASSERT_OK(resolve_line(line, NULL, &c));
+        ASSERT_STREQ(c.source.image, path);
+        ASSERT_STREQ(c.source.directory, NULL);
+        ASSERT_STREQ(c.source.machine, "disk1");
+        ASSERT_STREQ(source_path(&c.source), path);
+        ASSERT_STREQ(c.env.file_systems, "btrfs:erofs:ext4:f2fs:squashfs:vfat:xfs");
+
+        /* By name; a directory of that name comes first. */
+        (void) snprintf(line, sizeof(line), "%s/disk-2.raw", directory);
+        ASSERT_OK(symlink("disk_1.raw", line));
+        ASSERT_OK(resolve_line("-M disk-2", NULL, &c));
+        ASSERT_STREQ(c.source.image, path);
+        ASSERT_STREQ(c.source.machine, "disk-2");
+        (void) tree("disk-2");
+        ASSERT_OK(resolve_line("-M disk-2", NULL, &c));
+        ASSERT_STREQ(c.source.image, NULL);
+        ASSERT_STREQ(c.source.directory, tree("disk-2"));
+
+        (void) snprintf(line, sizeof(line), "-D %s", path);
+        ASSERT_ERR(resolve_line(line, NULL, &c), -ENOTDIR);
+        ASSERT_LOGGED("disk images go with --image=");
+        (void) snprintf(line, sizeof(line), "-i %s", tree("tree"));
+        ASSERT_ERR(resolve_line(line, NULL, &c), -EISDIR);
+        ASSERT_LOGGED("directory trees go with --directory=");
+        ASSERT_ERR(resolve_line("-i /dev/null", NULL, &c), -EBADF);
+        (void) snprintf(line, sizeof(line), "-i %s -D %s", path, tree("tree"));
+        ASSERT_ERR(resolve_line(line, NULL, &c), -EINVAL);
+        ASSERT_LOGGED("--directory= and --image=");
 }
 
 TEST(name_validity) {
@@ -307,7 +345,7 @@ TEST(cleanup) {
         ASSERT_STREQ(c.source.machine, "gone");
         ASSERT_EQ(parse_line("--cleanup", &s), 1);
         ASSERT_ERR(config_locate(&s, NULL), -EINVAL);
-        ASSERT_LOGGED("--cleanup needs --machine= or --directory=");
+        ASSERT_LOGGED("--cleanup needs --machine=, --directory= or --image=");
 }
 
 TEST(credentials) {

@@ -79,10 +79,11 @@ typedef enum ApiVfsWritable {
 
 typedef enum SettingsMode { SETTINGS_NO, SETTINGS_YES, SETTINGS_OVERRIDE, SETTINGS_TRUSTED } SettingsMode;
 
-/* Where the root comes from. After config_resolve() machine is set, and directory unless there is only
- * something to clean up. */
+/* Where the root comes from. After config_resolve() machine is set, and one of directory and image
+ * unless there is only something to clean up. */
 typedef struct SourceConfig {
         char *directory; /* absolute path on the host, symlinks resolved */
+        char *image;     /* the same, of a disk or disk image, instead of a directory; or NULL */
         char *machine;   /* a valid machine name */
         bool ephemeral;
         bool read_only;
@@ -90,6 +91,11 @@ typedef struct SourceConfig {
         SettingsMode settings;
         bool cleanup; /* --cleanup: remove what a dead machine left, start nothing */
 } SourceConfig;
+
+/* What the user knows the machine's root by. */
+static inline const char *source_path(const SourceConfig *source) {
+        return source->image ?: source->directory;
+}
 
 /* What runs, and how it is told to stop. */
 typedef struct PayloadConfig {
@@ -213,6 +219,8 @@ typedef struct EnvironmentConfig {
         bool use_cgns;
         bool lock;
         bool tmpfs_tmp;
+        char *file_systems; /* that may be mounted of an image, separated by colons */
+        AutoMode loop_direct_io;
         bool seccomp;
         bool network_mac_set;
         uint8_t network_mac[6]; /* of host0 */

@@ -23,7 +23,29 @@
 
 /* — where the tree is — */
 
-static int search_machine(const char *name, const char *const *search, char **ret) {
+static bool is_image(mode_t mode) {
+        return S_ISREG(mode) || S_ISBLK(mode);
+}
+
+/* A directory, or else a disk image, of that name. */
+static int find_machine_at(const char *place, const char *name, SourceConfig *source) {
+        _cleanup_free_ char *directory = NULL, *image = NULL;
+        struct stat st;
+
+        if (asprintf(&directory, "%s/%s", place, name) < 0 || asprintf(&image, "%s/%s.raw", place, name) < 0)
+                return log_oom();
+        if (stat(directory, &st) >= 0 && S_ISDIR(st.st_mode)) {
+                source->directory = TAKE_PTR(directory);
+                return 1;
+        }
+        if (stat(image, &st) >= 0 && is_image(st.st_mode)) {
+                source->image = TAKE_PTR(image);
+                return 1;
+        }
+        return 0;
+}
+
+static int search_machine(const char *name, const char *const *search, SourceConfig *source) {
         static const char *const standard[] = {
                 "/etc/machines",
                 "/run/machines",
@@ -35,36 +57,47 @@ static int search_machine(const char *name, const char *const *search, char **re
         };
 
         for (const char *const *d = search ?: standard; *d; d++) {
-                _cleanup_free_ char *path = NULL;
-                struct stat st;
+                int r = find_machine_at(*d, name, source);
 
-                if (asprintf(&path, "%s/%s", *d, name) < 0)
-                        return log_oom();
-                if (stat(path, &st) >= 0 && S_ISDIR(st.st_mode)) {
-                        *ret = TAKE_PTR(path);
-                        return 0;
-                }
+                if (r != 0)
+                        return MIN(r, 0);
         }
-        log_error("there is no directory tree \"%s\" in /var/lib/machines or the other places for machines; "
-                  "give it with --directory=",
+        log_error("there is no directory tree \"%s\" in /var/lib/machines or the other places for machines, and no "
+                  "image of that name; give it with --directory= or --image=",
                   name);
         return -ENOENT;
 }
 
+static int check_source(const char *path, mode_t mode, bool image) {
+        if (!image && is_image(mode))
+                return log_error_errno(-ENOTDIR, "cannot use %s as root directory: %m; disk images go with --image=",
+                                       path);
+        if (!image && !S_ISDIR(mode))
+                return log_error_errno(-ENOTDIR, "cannot use %s as root directory: %m", path);
+        if (image && S_ISDIR(mode))
+                return log_error_errno(-EISDIR, "cannot use %s as disk image: %m; directory trees go with --directory=",
+                                       path);
+        if (image && !is_image(mode))
+                return log_error_errno(-EBADF, "cannot use %s as disk image: it is neither a file nor a disk", path);
+        return 0;
+}
+
 /* Replaces the path by one without symlinks. */
-static int canonicalize_directory(char **directory) {
+static int canonicalize_source(char **path, bool image) {
         struct stat st;
         char *real;
+        int r;
 
-        if (stat(*directory, &st) < 0)
-                return log_error_errno(-errno, "cannot use %s as root directory: %m", *directory);
-        if (!S_ISDIR(st.st_mode))
-                return log_error_errno(-ENOTDIR, "cannot use %s as root directory: %m", *directory);
-        real = realpath(*directory, NULL);
+        if (stat(*path, &st) < 0)
+                return log_error_errno(-errno, "cannot use %s as %s: %m", *path, image ? "disk image" : "root directory");
+        r = check_source(*path, st.st_mode, image);
+        if (r < 0)
+                return r;
+        real = realpath(*path, NULL);
         if (!real)
-                return log_error_errno(-errno, "cannot resolve the path %s: %m", *directory);
-        free(*directory);
-        *directory = real;
+                return log_error_errno(-errno, "cannot resolve the path %s: %m", *path);
+        free(*path);
+        *path = real;
         return 0;
 }
 
@@ -73,16 +106,22 @@ static const char *base_name(const char *path) {
         return strrchr(path, '/') + 1;
 }
 
-/* The machine that is the host's own tree goes by the host's name, any other by its directory's. */
-static int name_from_directory(const char *directory, char **ret) {
+/* The machine that is the host's own tree goes by the host's name, any other by its directory's or image's. */
+static int name_from_path(const char *path, bool image, char **ret) {
         char host[HOST_NAME_MAX + 1] = "";
-        const char *base = base_name(directory);
+        const char *base = base_name(path), *suffix;
+        _cleanup_free_ char *stem = NULL;
         int r;
 
         if (!*base) {
                 (void) gethostname(host, sizeof(host) - 1);
                 base = host;
         }
+        suffix = image ? endswith(base, ".raw") : NULL;
+        stem = strndup(base, suffix ? (size_t) (suffix - base) : strlen(base));
+        if (!stem)
+                return log_oom();
+        base = stem;
         r = machine_name_clean(base, ret);
         if (r == -ENOMEM)
                 return log_oom();
@@ -96,16 +135,17 @@ static int name_from_directory(const char *directory, char **ret) {
  * that has no name of its own, like "..", is taken for what it leads to. */
 static int name_tree(Settings *cli) {
         SourceConfig *source = &cli->value.source;
-        _cleanup_free_ char *given = strdup(source->directory);
+        char **path = source->image ? &source->image : &source->directory;
+        _cleanup_free_ char *given = strdup(*path);
         const char *named;
         int r;
 
         if (!given)
                 return log_oom();
-        r = canonicalize_directory(&source->directory);
+        r = canonicalize_source(path, source->image);
         if (r < 0)
                 return r;
-        named = streq(base_name(given), "..") ? source->directory : given;
+        named = streq(base_name(given), "..") ? *path : given;
 
         if (*base_name(named)) {
                 cli->tree_parent = strndup(named, MAX((size_t) (base_name(named) - named - 1), (size_t) 1));
@@ -113,7 +153,7 @@ static int name_tree(Settings *cli) {
                         return log_oom();
         }
         if (!source->machine)
-                return name_from_directory(named, &cli->plain_name);
+                return name_from_path(named, source->image, &cli->plain_name);
         cli->plain_name = strdup(source->machine);
         return cli->plain_name ? 0 : log_oom();
 }
@@ -122,8 +162,12 @@ int config_locate(Settings *cli, const char *const *search) {
         SourceConfig *source = &cli->value.source;
         int r;
 
-        if (source->cleanup && !source->machine && !source->directory) {
-                log_error("--cleanup needs --machine= or --directory=");
+        if (source->directory && source->image) {
+                log_error("--directory= and --image= cannot be used together");
+                return -EINVAL;
+        }
+        if (source->cleanup && !source->machine && !source_path(source)) {
+                log_error("--cleanup needs --machine=, --directory= or --image=");
                 return -EINVAL;
         }
         if (source->cleanup && source->machine) {
@@ -131,9 +175,9 @@ int config_locate(Settings *cli, const char *const *search) {
                 return cli->plain_name ? 0 : log_oom();
         }
 
-        if (!source->directory) {
+        if (!source_path(source)) {
                 if (source->machine)
-                        r = search_machine(source->machine, search, &source->directory);
+                        r = search_machine(source->machine, search, source);
                 else {
                         source->directory = getcwd(NULL, 0);
                         r = source->directory ? 0 : log_error_errno(-errno, "cannot find out where I am: %m");
@@ -141,6 +185,7 @@ int config_locate(Settings *cli, const char *const *search) {
                 if (r < 0)
                         return r;
                 settings_mark(cli, value.source.directory);
+                settings_mark(cli, value.source.image);
         }
         return name_tree(cli);
 }

@@ -9,9 +9,9 @@
  * 0 when all that was asked for was printed to standard output (--help); a negative errno, logged. */
 int config_read(int argc, char *const argv[], MachineConfig *ret);
 
-/* Finds the tree and the name of the machine: fills in value.source.directory, plain_name and tree_parent of
- * what the command line gave. search (NULL: the standard ones) are the directories that --machine= is looked
- * up in. */
+/* Finds the tree or image and the name of the machine: fills in value.source.directory or image, plain_name and
+ * tree_parent of what the command line gave. search (NULL: the standard ones) are the directories that --machine= is
+ * looked up in. */
 int config_locate(Settings *cli, const char *const *search);
 
 /* Merges, strongest first, the command line, the file (may be NULL; strongest of all under

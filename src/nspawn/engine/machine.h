@@ -7,6 +7,7 @@
 #include <systemd/sd-id128.h>
 
 #include "config/config.h"
+#include "engine/image.h"
 #include "plan/plan.h"
 
 typedef struct StageContext {
@@ -14,7 +15,8 @@ typedef struct StageContext {
         const HostFacts *facts;
         const MachinePlan *plan;
         int socket_fd;     /* to the supervisor, see engine/handshake.h */
-        int tree_fd;       /* a detached mount of the directory tree */
+        int tree_fd;       /* a detached mount of the directory tree, or of the image's root */
+        const Image *image; /* NULL for a directory tree */
         int unix_export_fd; /* a detached mount for /run/host/unix-export, or -EBADF */
         const char *runtime_directory; /* of this machine on the host, absolute */
         const char *layer_directory; /* for an ephemeral machine's changes; NULL: in memory */

@@ -82,6 +82,8 @@ static int link_guest(StageContext *context, const JournalPlace *place) {
         char target[PATH_MAX], existing[PATH_MAX];
         ssize_t n;
 
+        if (!context->config->source.directory)
+                return -EOPNOTSUPP; /* the host has no path to what is in an image */
         made = root_mkdir(context->root_fd, place->path, 0755);
         if (made < 0)
                 return TAKE_FD(made);

@@ -25,6 +25,7 @@
 #include "fd.h"
 #include "guest/host-files.h"
 #include "guest/identity.h"
+#include "guest/image.h"
 #include "guest/inner.h"
 #include "guest/integration.h"
 #include "guest/journal.h"
@@ -101,9 +102,12 @@ static int step_birth(StageContext *context) {
 
 static const Step steps[] = {
         { "propagation", step_propagation },
+        { "image", image_mount_root },
         { "root", root_attach },
+        { "usr", image_mount_usr },
         { "check-tree", tree_check },
         { "layers", root_add_layers },
+        { "partitions", image_mount_rest },
         { "identity", identity_read },
         { "filesystem", step_filesystem },
         { "host-files", host_files_write },

@@ -58,7 +58,7 @@ int root_attach(StageContext *context) {
                 r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, false);
         if (r >= 0)
                 r = stack(context, context->tree_fd, &context->root_fd);
-        return r < 0 ? log_error_errno(r, "%s: cannot attach the root: %m", source->directory) : 0;
+        return r < 0 ? log_error_errno(r, "%s: cannot attach the root: %m", source_path(source)) : 0;
 }
 
 /* Directories for an upper layer: in memory, or below the one that the supervisor made beside the tree. */
@@ -177,7 +177,7 @@ int root_add_layers(StageContext *context) {
                 r = add_overlay(context);
                 if (r < 0)
                         return log_error_errno(r, "%s: cannot lay a temporary layer over the tree: %m",
-                                               source->directory);
+                                               source_path(source));
         }
         if (source->volatile_mode == VOLATILE_YES)
                 r = replace_by_usr(context);
@@ -185,6 +185,6 @@ int root_add_layers(StageContext *context) {
                 r = cover_var(context);
         if (r == -EMEDIUMTYPE)
                 return log_error_errno(r, "%s: --volatile=yes takes a tree whose /bin, /sbin and /lib are links to /usr",
-                                       source->directory);
-        return r < 0 ? log_error_errno(r, "%s: cannot set up the volatile root: %m", source->directory) : 0;
+                                       source_path(source));
+        return r < 0 ? log_error_errno(r, "%s: cannot set up the volatile root: %m", source_path(source)) : 0;
 }

@@ -60,7 +60,7 @@ static unsigned systemd_version(int root_fd) {
 }
 
 static int check_init(StageContext *context) {
-        const char *tree = context->config->source.directory;
+        const char *tree = source_path(&context->config->source);
 
         for (size_t i = 0; i < ELEMENTSOF(init_paths) && !context->init; i++)
                 if (is_executable(context->root_fd, init_paths[i]))
@@ -82,12 +82,12 @@ static int check_systemd(const StageContext *context) {
         if (version > 0 && version < SYSTEMD_MINIMUM)
                 return log_error_errno(-EOPNOTSUPP,
                                        "%s: its systemd %u is too old for cgroup2, it takes %u or newer",
-                                       context->config->source.directory, version, SYSTEMD_MINIMUM);
+                                       source_path(&context->config->source), version, SYSTEMD_MINIMUM);
         return 0;
 }
 
 int tree_check(StageContext *context) {
-        const char *tree = context->config->source.directory;
+        const char *tree = source_path(&context->config->source);
         int r;
 
         if (context->config->payload.mode != START_BOOT) {

@@ -16,8 +16,8 @@ int cleanup(const SourceConfig *source) {
         r = machine_lock_name(&undo, &lock, source->machine);
         if (r >= 0)
                 r = residue_remove(source->machine, RESIDUE_ALL);
-        if (r >= 0 && source->directory)
-                machine_lock_remove_stale(source->directory);
+        if (r >= 0 && source_path(source))
+                machine_lock_remove_stale(source_path(source));
         undo_run(&undo);
         return r;
 }

@@ -6,7 +6,8 @@
  * to its end.
  *
  * The tree's protocol is systemd-nspawn's, watched with versions 252 and 257: first ".#NAME.lck" beside the
- * tree, then "inode-DEV:INO" (st_dev and st_ino in decimal) for all other paths that lead there; open file
+ * tree, then "inode-DEV:INO" (st_dev and st_ino in decimal), or "block-MAJ:MIN", for all other paths that lead there;
+ * open file
  * description locks on the whole file, for writing, or for reading with --read-only; given back in the same
  * order, the file unlinked if the lock can be had for writing. A file beside the tree that cannot be made is
  * not an error. */
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "fd.h"
 #include "host/runtime-directory.h"
@@ -88,6 +90,14 @@ static int open_tree_locks(void) {
         return fd < 0 ? -errno : fd;
 }
 
+/* A disk is the same whatever the inode of its node. */
+static void inode_file(const struct stat *st, char *ret, size_t size) {
+        if (S_ISBLK(st->st_mode))
+                (void) snprintf(ret, size, "block-%u:%u", major(st->st_rdev), minor(st->st_rdev));
+        else
+                (void) snprintf(ret, size, "inode-%lu:%lu", (unsigned long) st->st_dev, (unsigned long) st->st_ino);
+}
+
 static int take_inode(int tree_fd, LockMode mode, uint64_t timeout_usec, LockFile *ret) {
         _cleanup_close_ int fd = -EBADF;
         char file[64];
@@ -95,16 +105,20 @@ static int take_inode(int tree_fd, LockMode mode, uint64_t timeout_usec, LockFil
 
         if (fstat(tree_fd, &st) < 0)
                 return -errno;
-        (void) snprintf(file, sizeof(file), "inode-%lu:%lu", (unsigned long) st.st_dev,
-                        (unsigned long) st.st_ino);
+        inode_file(&st, file, sizeof(file));
         fd = open_tree_locks();
         return fd < 0 ? fd : lock_file_take(fd, file, mode, timeout_usec, ret);
 }
 
 static int take_tree(MachineLock *lock, const char *directory, int tree_fd, LockMode mode,
                      uint64_t timeout_usec) {
-        int r = take_beside(directory, mode, timeout_usec, &lock->beside);
+        struct stat st;
+        int r = -ENOENT; /* no lock files in /dev */
 
+        if (fstat(tree_fd, &st) < 0)
+                return -errno;
+        if (!S_ISBLK(st.st_mode))
+                r = take_beside(directory, mode, timeout_usec, &lock->beside);
         if (r == -EBUSY || r == -ENOMEM)
                 return r;
         if (r < 0)
@@ -132,7 +146,7 @@ int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, i
 }
 
 void machine_lock_remove_stale(const char *directory) {
-        _cleanup_close_ int tree_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int tree_fd = open(directory, O_PATH | O_CLOEXEC);
         MachineLock lock = MACHINE_LOCK_NONE;
 
         if (tree_fd >= 0 && take_tree(&lock, directory, tree_fd, LOCK_EXCLUSIVE, 0) >= 0)

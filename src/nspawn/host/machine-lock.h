@@ -10,7 +10,7 @@
 typedef struct MachineLock {
         LockFile name;   /* RUNTIME_ROOT/.#NAME.lck */
         LockFile beside; /* .#BASENAME.lck in the directory that holds the tree */
-        LockFile inode;  /* /run/systemd/nspawn/locks/inode-DEV:INO */
+        LockFile inode;  /* /run/systemd/nspawn/locks/inode-DEV:INO or block-MAJ:MIN */
 } MachineLock;
 
 #define MACHINE_LOCK_NONE ((MachineLock){ LOCK_FILE_NONE, LOCK_FILE_NONE, LOCK_FILE_NONE })
@@ -19,7 +19,7 @@ typedef struct MachineLock {
  * lock must be MACHINE_LOCK_NONE at first and live until the undo log has run, which releases it. */
 int machine_lock_name(UndoLog *undo, MachineLock *lock, const char *machine) _must_check_;
 
-/* The same for a tree: tree_fd refers to it (O_PATH will do), directory is its absolute path. LOCK_SHARED for
+/* The same for a tree, disk image or disk: tree_fd refers to it (O_PATH will do), directory is its absolute path. LOCK_SHARED for
  * a machine that does not write to it. Where the holding directory refuses a lock file, the inode lock does
  * alone. */
 int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, int tree_fd,

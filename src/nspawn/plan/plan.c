@@ -56,7 +56,8 @@ void machine_plan_done(MachinePlan *plan) {
 }
 
 void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FILE *f) {
-        fprintf(f, "machine: %s\ndirectory: %s\n", config->source.machine, config->source.directory);
+        fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, config->source.image ? "image" : "directory",
+                source_path(&config->source));
         filesystem_plan_print(&plan->filesystem, f);
         fprintf(f, "capabilities: %#llx\nambient: %#llx\nsystem call filter: %zu instructions\n",
                 (unsigned long long) plan->security.capabilities, (unsigned long long) plan->security.ambient,

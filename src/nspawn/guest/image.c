@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in the outer stage, which holds the loop devices' fds since it was forked.
+ * Mounts are made detached, by fd, and placed at paths that are resolved inside the guest's root, since
+ * that root is the image's word too. Three steps, because layers are laid over the tree in between: an
+ * overlay shows nothing of what is mounted in its lower layer, so what was mounted there before (/usr) is
+ * mounted again on top of it. */
+
+#include "guest/image.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "log.h"
+#include "loop-device.h"
+#include "mount-fd.h"
+#include "path-in-root.h"
+
+#define MOUNT_TRIES 100u
+#define MOUNT_PAUSE_USEC 20000u
+
+/* — growing — */
+
+static int grow_ext4(int fd, const Partition *partition) {
+        struct statfs fs;
+        uint64_t blocks;
+
+        if (fstatfs(fd, &fs) < 0)
+                return -errno;
+        blocks = partition->size / (uint64_t) fs.f_bsize;
+        return ioctl(fd, _IOW('f', 16, uint64_t), &blocks) < 0 ? -errno : 0; /* EXT4_IOC_RESIZE_FS */
+}
+
+static int grow_btrfs(int fd, const Partition *partition) {
+        struct btrfs_ioctl_vol_args args = { .name = "max" };
+
+        (void) partition;
+        return ioctl(fd, BTRFS_IOC_RESIZE, &args) < 0 ? -errno : 0;
+}
+
+static const struct {
+        const char *fstype;
+        int (*grow)(int fd, const Partition *partition);
+} growers[] = {
+        { "ext4", grow_ext4 },
+        { "btrfs", grow_btrfs },
+};
+
+/* A machine on a file system that is too small still runs. */
+static void grow(const Image *image, ImagePlace place, int mount_fd) {
+        const ImageSlot *slot = &image->plan.slots[place];
+        _cleanup_close_ int fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r = -EOPNOTSUPP;
+
+        for (size_t i = 0; i < ELEMENTSOF(growers) && r == -EOPNOTSUPP; i++)
+                if (streq(growers[i].fstype, slot->partition.fstype))
+                        r = fd < 0 ? -errno : growers[i].grow(fd, &slot->partition);
+        if (r < 0)
+                (void) log_warning_errno(
+                        r, "%s: cannot grow the %s file system (%s) to its partition's size: %m", image->path,
+                        image_place_name(place), slot->partition.fstype);
+}
+
+/* — mounting — */
+
+static int log_mount_error(int error, const Image *image, ImagePlace place) {
+        const char *fstype = image->plan.slots[place].partition.fstype, *name = image_place_name(place);
+
+        if (error == -ENODEV)
+                return log_error_errno(error, "%s: this kernel has no %s, which its %s file system is",
+                                       image->path, fstype, name);
+        return log_error_errno(error, "%s: cannot mount its %s file system (%s), it may be damaged: %m",
+                               image->path, name, fstype);
+}
+
+/* After a reboot of the machine, the former mount may not be quite gone. */
+static int mount_device(const char *device, const ImageSlot *slot, ImagePlace place) {
+        int fd = -EBUSY;
+
+        for (unsigned i = 0; fd == -EBUSY && i < MOUNT_TRIES; i++) {
+                if (i > 0)
+                        (void) usleep(MOUNT_PAUSE_USEC);
+                fd = mount_new(slot->partition.fstype, device,
+                               image_mount_options(slot->partition.fstype, slot->read_only),
+                               image_mount_attributes(place, slot->read_only));
+        }
+        return fd;
+}
+
+/* A detached mount. -ENODEV is left to the caller to tell. */
+static int mount_slot(const Image *image, ImagePlace place) {
+        const ImageSlot *slot = &image->plan.slots[place];
+        char device[64];
+        int fd;
+
+        loop_path(image->loop_fds[place], device, sizeof(device));
+        fd = mount_device(device, slot, place);
+        if (fd < 0)
+                return fd == -ENODEV ? fd : log_mount_error(fd, image, place);
+        if (slot->grow)
+                grow(image, place, fd);
+        return fd;
+}
+
+/* Where there is only a /usr, what leads there is made. */
+static int make_usr_root(const Image *image) {
+        static const struct {
+                const char *name, *target;
+        } links[] = {
+                { "bin", "usr/bin" },     { "sbin", "usr/sbin" },   { "lib", "usr/lib" },
+                { "lib64", "usr/lib64" }, { "lib32", "usr/lib32" },
+        };
+        _cleanup_close_ int usr = -EBADF, root = -EBADF;
+
+        usr = mount_slot(image, IMAGE_USR);
+        if (usr < 0)
+                return usr == -ENODEV ? log_mount_error(usr, image, IMAGE_USR) : TAKE_FD(usr);
+        root = mount_new("tmpfs", NULL, "mode=755,size=25%,nr_inodes=1m", 0);
+        if (root < 0)
+                return log_error_errno(root, "cannot make a root directory in memory: %m");
+        if (mkdirat(root, "usr", 0755) < 0)
+                return log_error_errno(-errno, "cannot make a root directory in memory: %m");
+        for (size_t i = 0; i < ELEMENTSOF(links); i++)
+                if (faccessat(usr, links[i].target + CONST_STRLEN("usr/"), F_OK, AT_SYMLINK_NOFOLLOW) >= 0 &&
+                    symlinkat(links[i].target, root, links[i].name) < 0)
+                        return log_error_errno(-errno, "cannot make a root directory in memory: %m");
+        return TAKE_FD(root);
+}
+
+int image_mount_root(StageContext *context) {
+        const Image *image = context->image;
+        int fd;
+
+        if (!image)
+                return 0;
+        if (!image->plan.slots[IMAGE_ROOT].used)
+                fd = make_usr_root(image);
+        else {
+                fd = mount_slot(image, IMAGE_ROOT);
+                if (fd == -ENODEV)
+                        (void) log_mount_error(fd, image, IMAGE_ROOT);
+        }
+        if (fd < 0)
+                return fd;
+        context->tree_fd = fd;
+        return 0;
+}
+
+static bool is_empty_directory(int root_fd, const char *path) {
+        int fd = root_open(root_fd, path, O_RDONLY | O_DIRECTORY);
+        DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+        bool empty = true;
+
+        if (!d) {
+                (void) safe_close(fd);
+                return false;
+        }
+        for (struct dirent *e; empty && (e = readdir(d));)
+                empty = streq(e->d_name, ".") || streq(e->d_name, "..");
+        (void) closedir(d);
+        return empty;
+}
+
+/* Where to mount: for what only firmware needs, a directory that is there already. */
+static int open_place(const Image *image, ImagePlace place, int root_fd) {
+        const char *path = image_place_path(place);
+
+        if (place == IMAGE_ESP && !image->plan.slots[IMAGE_XBOOTLDR].used &&
+            is_empty_directory(root_fd, "/boot"))
+                path = "/boot";
+        if (place == IMAGE_ESP || place == IMAGE_XBOOTLDR)
+                return root_open(root_fd, path, O_PATH | O_DIRECTORY);
+        return root_mount_point(root_fd, path, true);
+}
+
+static int place_slot(const Image *image, ImagePlace place, int root_fd) {
+        bool optional = place == IMAGE_ESP || place == IMAGE_XBOOTLDR;
+        _cleanup_close_ int target = -EBADF, mount = -EBADF;
+        int r;
+
+        target = open_place(image, place, root_fd);
+        if (target < 0 && optional) {
+                log_debug("%s: there is no directory for its %s partition", image->path,
+                          image_place_name(place));
+                return 0;
+        }
+        if (target < 0)
+                return log_error_errno(target, "%s: no place for its %s partition at %s: %m", image->path,
+                                       image_place_name(place), image_place_path(place));
+        mount = mount_slot(image, place);
+        if (mount == -ENODEV && optional) {
+                log_debug("%s: this kernel cannot mount its %s partition", image->path,
+                          image_place_name(place));
+                return 0;
+        }
+        if (mount == -ENODEV)
+                return log_mount_error(mount, image, place);
+        if (mount < 0)
+                return TAKE_FD(mount);
+        r = mount_attach(mount, target);
+        return r < 0 ? log_error_errno(r, "%s: cannot mount its %s partition: %m", image->path,
+                                       image_place_name(place))
+                     : 0;
+}
+
+int image_mount_usr(StageContext *context) {
+        if (!context->image || !context->image->plan.slots[IMAGE_USR].used)
+                return 0;
+        return place_slot(context->image, IMAGE_USR, context->root_fd);
+}
+
+/* Whether --volatile= or --ephemeral leave a place to the image. */
+static bool is_wanted(const SourceConfig *source, ImagePlace place) {
+        VolatileMode mode = source->volatile_mode;
+
+        switch (place) {
+        case IMAGE_ROOT:
+                return false;
+        case IMAGE_USR:
+                return source->ephemeral || mode == VOLATILE_OVERLAY;
+        case IMAGE_VAR:
+        case IMAGE_TMP:
+                return mode != VOLATILE_YES && mode != VOLATILE_STATE;
+        default:
+                return true;
+        }
+}
+
+int image_mount_rest(StageContext *context) {
+        int r = 0;
+
+        if (!context->image)
+                return 0;
+        for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
+                if (context->image->plan.slots[place].used && is_wanted(&context->config->source, place))
+                        r = place_slot(context->image, place, context->root_fd);
+        return r;
+}

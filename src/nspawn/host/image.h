@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Disk images on the host's side: opening, looking at them, attaching their partitions. */
+
+#include "config/config.h"
+#include "engine/image.h"
+#include "engine/undo.h"
+
+/* Opens an image, or the disk at path, for reading, and for writing too if *read_only is false; where that
+ * is not possible *read_only becomes true. Neither a FIFO nor a device without a medium holds it up.
+ * Returns an fd; logs. */
+int image_open(const char *path, bool *read_only) _must_check_;
+
+/* Finds the partitions and attaches loop devices to those that are used; image_detach() is the reversal.
+ * The caller holds the image's lock. ret is IMAGE_NONE at first and lives until the undo log has run; fd
+ * stays the caller's. Logs. */
+int image_attach(UndoLog *undo, const SourceConfig *source, const EnvironmentConfig *env, int fd,
+                 bool read_only, Image *ret) _must_check_;
+
+/* Waits until a dead machine's mounts are gone, so that all it wrote is in the image on return, and closes
+ * the loop devices, which the kernel takes back then. Also for the minder, with its copies. Logs. */
+int image_detach(Image *image);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: /dev/loop-control names a free number; its device is opened and configured in one
+ * ioctl. Between the two, others may have taken it (EBUSY), or the device's former life may not be quite
+ * over (EAGAIN): then another one is asked for. Where /dev has no node for a device, one is made in a
+ * tmpfs that is mounted nowhere and gone before we return, so that a /dev of fixed nodes, as containers
+ * have, is no obstacle. AUTOCLEAR is set from the start: whatever happens to us, the kernel takes the
+ * device back. */
+
+#include "loop-device.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "mount-fd.h"
+
+#define LOOP_BLOCK_MAJOR 7u
+#define LOOP_CONTROL_MAJOR 10u
+#define LOOP_CONTROL_MINOR 237u
+#define ATTACH_TIMEOUT_USEC 2000000u
+
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+static bool is_device(int fd, mode_t type, dev_t device) {
+        struct stat st;
+
+        return fstat(fd, &st) >= 0 && (st.st_mode & S_IFMT) == type && st.st_rdev == device;
+}
+
+static int open_private_node(mode_t type, dev_t device, int flags) {
+        _cleanup_close_ int mount = mount_new("tmpfs", NULL, "mode=0700,nr_inodes=2", 0);
+        int fd;
+
+        if (mount < 0)
+                return TAKE_FD(mount);
+        if (mknodat(mount, "node", type | 0600, device) < 0)
+                return -errno;
+        fd = openat(mount, "node", flags);
+        return fd < 0 ? -errno : fd;
+}
+
+/* The node at path, if it is what it should be, else one of our own. */
+static int open_device(const char *path, mode_t type, dev_t device, int flags) {
+        _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+        int own, r;
+
+        flags |= O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+        if (fd >= 0 && is_device(fd, type, device))
+                return fd_reopen(fd, flags);
+        r = fd < 0 ? -errno : -ENOENT;
+        own = open_private_node(type, device, flags);
+        return own == -EPERM || own == -EACCES
+                ? r
+                : own; /* what is missing tells more than that it cannot be made */
+}
+
+/* Minor numbers are the devices' numbers, unless the module was loaded with room for partitions. */
+static dev_t loop_number_to_device(int number) {
+        _cleanup_free_ char *text = NULL;
+        unsigned major, minor;
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "/sys/block/loop%i/dev", number);
+        if (read_file_at(AT_FDCWD, path, 64, &text, NULL) >= 0 && sscanf(text, "%u:%u", &major, &minor) == 2)
+                return makedev(major, minor);
+        return makedev(LOOP_BLOCK_MAJOR, (unsigned) number);
+}
+
+static int open_loop(int number, bool read_only) {
+        char path[32];
+
+        (void) snprintf(path, sizeof(path), "/dev/loop%i", number);
+        return open_device(path, S_IFBLK, loop_number_to_device(number), read_only ? O_RDONLY : O_RDWR);
+}
+
+static int try_attach(int control_fd, const struct loop_config *config, bool read_only) {
+        _cleanup_close_ int fd = -EBADF;
+        int number;
+
+        number = ioctl(control_fd, LOOP_CTL_GET_FREE);
+        if (number < 0)
+                return -errno;
+        fd = open_loop(number, read_only);
+        if (fd < 0)
+                return fd == -ENXIO || fd == -ENODEV ? -EAGAIN : TAKE_FD(fd); /* just removed by someone */
+        return ioctl(fd, LOOP_CONFIGURE, config) < 0 ? -errno : TAKE_FD(fd);
+}
+
+/* Two who wait for the same device should not wake up together. */
+static void wait_a_little(void) {
+        unsigned char random = 128;
+
+        (void) getrandom(&random, sizeof(random), GRND_NONBLOCK);
+        (void) usleep(500 + random * 40u);
+}
+
+int loop_attach(const LoopRequest *request) {
+        uint64_t end = now_usec() + ATTACH_TIMEOUT_USEC;
+        struct loop_config config = {
+                .fd = (uint32_t) request->fd,
+                .block_size = request->sector_size,
+                .info = {
+                        .lo_offset = request->offset,
+                        .lo_sizelimit = request->size,
+                        .lo_flags = LO_FLAGS_AUTOCLEAR | (request->read_only ? LO_FLAGS_READ_ONLY : 0) |
+                                    (request->direct ? LO_FLAGS_DIRECT_IO : 0),
+                },
+        };
+        _cleanup_close_ int control_fd = -EBADF;
+        int fd;
+
+        (void) snprintf((char *) config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s",
+                        request->name ?: "");
+        control_fd = open_device("/dev/loop-control", S_IFCHR,
+                                 makedev(LOOP_CONTROL_MAJOR, LOOP_CONTROL_MINOR), O_RDWR);
+        if (control_fd < 0)
+                return TAKE_FD(control_fd);
+        for (;;) {
+                fd = try_attach(control_fd, &config, request->read_only);
+                if ((fd != -EBUSY && fd != -EAGAIN) || now_usec() >= end)
+                        return fd;
+                wait_a_little();
+        }
+}
+
+/* A mounted device refuses to be opened exclusively. */
+int loop_wait_unused(int loop_fd, uint64_t timeout_usec) {
+        uint64_t end = now_usec() + timeout_usec;
+
+        for (unsigned pause = 200;; pause = MIN(pause * 2, 20000u)) {
+                int fd = fd_reopen(loop_fd, O_RDONLY | O_EXCL | O_NONBLOCK);
+
+                if (fd != -EBUSY) {
+                        (void) safe_close(fd);
+                        return MIN(fd, 0);
+                }
+                if (now_usec() >= end)
+                        return -EBUSY;
+                (void) usleep(pause);
+        }
+}
+
+void loop_path(int loop_fd, char *ret, size_t size) {
+        struct loop_info64 info;
+        struct stat st, node;
+
+        if (fstat(loop_fd, &st) >= 0 && ioctl(loop_fd, LOOP_GET_STATUS64, &info) >= 0) {
+                (void) snprintf(ret, size, "/dev/loop%u", info.lo_number);
+                if (stat(ret, &node) >= 0 && S_ISBLK(node.st_mode) && node.st_rdev == st.st_rdev)
+                        return;
+        }
+        (void) snprintf(ret, size, "/proc/self/fd/%i", loop_fd);
+}

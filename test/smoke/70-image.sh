@@ -1,0 +1,374 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Disk images: every kind of table and file system, who may write, what is refused, and that no loop device is left.
+# shellcheck source=test/lib/smoke.sh
+. "$(dirname "$0")/../lib/smoke.sh"
+
+copy busybox
+bb=$tree
+mkdir -p "$bb"/{boot,efi,home,srv,var/tmp}
+root_type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709 usr_type=8484680C-9521-48C6-9C11-B0720656F69E
+case $(uname -m) in
+    aarch64) root_type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE usr_type=B0E01050-EE5F-4390-949A-9101B17104E9 ;;
+    x86_64) ;;
+    *) echo "Bail out! teach $0 the partition types of this machine"; exit 1 ;;
+esac
+home_type=933AC7E1-2EB4-4F13-B844-0E14E2AEF915
+srv_type=3B8F8425-20E0-4F3B-907F-1A25A76F98E8
+var_type=4D21B016-B534-45C2-A9FB-5C16E091FD2D
+esp_type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
+xbootldr_type=BC13C2FF-59E6-4262-A352-B275FD6F7172
+generic_type=0FC63DAF-8483-4772-8E79-3D69D8477DE4
+no_auto=63 read_only=60 grow=59
+
+# --- making images ----------------------------------------------------------------------------------------------
+
+image() { echo "$smoke_work/$smoke_prefix-$1.raw"; }
+
+file_system() {   # TYPE FILE TREE [SIZE]: a file system of that type with this tree in it
+    local type=$1 file=$2 from=$3 size=${4:-24M}
+    rm -f "$file"
+    case $type in
+        ext4) truncate -s "$size" "$file"; mkfs.ext4 -q -F -d "$from" "$file" ;;
+        btrfs) truncate -s 128M "$file"; mkfs.btrfs -q -r "$from" "$file" ;;
+        xfs)
+            truncate -s 320M "$file"; mkfs.xfs -q "$file"
+            mkdir -p "$smoke_work/mnt"; mount -o loop "$file" "$smoke_work/mnt"
+            cp -a "$from/." "$smoke_work/mnt/"; umount "$smoke_work/mnt" ;;
+        squashfs) mksquashfs "$from" "$file" -quiet -no-progress -noappend ;;
+        erofs) mkfs.erofs "$file" "$from" >/dev/null 2>&1 ;;
+    esac
+}
+
+# disk FILE SECTOR-TABLE [PART:CONTENT…]: sfdisk's table, and what goes into which partition
+disk() {
+    local file=$1 table=$2 part
+    shift 2
+    rm -f "$file"; truncate -s 100M "$file"
+    sfdisk -q "$file" <<<"$table"
+    for part; do put "$file" "${part%%:*}" "${part#*:}"; done
+}
+put() {   # FILE PARTITION CONTENT
+    local start
+    start=$(sfdisk -J "$1" | python3 -c "import json,sys; print(json.load(sys.stdin)['partitiontable']['partitions'][$2-1]['start'])")
+    dd if="$3" of="$1" bs=512 seek="$start" conv=notrunc,sparse status=none
+}
+
+loops() { for l in /sys/block/loop*; do [[ ! -e $l/loop/backing_file ]] || grep -F "$smoke_prefix" "$l/loop/backing_file" || true; done; }
+no_loops() { [[ -z $(loops) ]]; }
+loops_gone() { wait_for 3 no_loops || fail "loop devices are left: $(loops)"; }
+
+run() { nspawn -q -P "$@" </dev/null; }
+attached=
+eval "smoke_$(declare -f tap_cleanup)"
+tap_cleanup() {
+    smoke_tap_cleanup
+    umount "$smoke_work/mnt" 2>/dev/null || true
+    [[ ! $attached ]] || losetup -d "$attached"
+}
+
+# --- kinds ------------------------------------------------------------------------------------------------------
+
+boots_from() {   # TYPE
+    local i out; i=$(image "$1")
+    file_system "$1" "$i" "$bb"
+    out=$(run -i "$i" sh -c 'grep " / " /proc/self/mounts; cat /etc/os-release')
+    has "$out" " $1 "; has "$out" ID=busybox
+    loops_gone
+}
+
+keeps() {   # TYPE: what is written is in the image when we return
+    local i; i=$(image "$1")
+    file_system "$1" "$i" "$bb"
+    run -i "$i" sh -c 'echo kept >/root/x'
+    no_loops || fail "a loop device is still there: $(loops)"
+    equal "$(run -i "$i" cat /root/x)" kept "the file"
+    equal "$(run --read-only -i "$i" sh -c 'cat /root/x; echo no 2>/dev/null >/root/x || echo refused')" "kept
+refused"
+    loops_gone
+}
+
+file_system ext4 "$smoke_work/root.ext4" "$bb"
+mkdir -p "$smoke_work/data" "$smoke_work/empty-tree"; echo home >"$smoke_work/data/which"
+file_system ext4 "$smoke_work/data.ext4" "$smoke_work/data" 4M
+cp -a "$bb" "$smoke_work/new"; echo new >"$smoke_work/new/etc/which"
+cp -a "$bb" "$smoke_work/old"; echo old >"$smoke_work/old/etc/which"
+file_system squashfs "$smoke_work/new.squashfs" "$smoke_work/new"
+file_system squashfs "$smoke_work/old.squashfs" "$smoke_work/old"
+
+gpt_all() {
+    local i out; i=$(image gpt)
+    disk "$i" "label: gpt
+size=24M, type=$root_type
+size=4M, type=$home_type
+size=4M, type=$srv_type, attrs=\"GUID:$read_only\"
+size=4M, type=$var_type, attrs=\"GUID:$no_auto\"
+size=4M, type=$xbootldr_type
+size=4M, type=0657FD6D-A4AB-43C4-84E5-0933C84B4F4F" 1:"$smoke_work/root.ext4" 2:"$smoke_work/data.ext4" \
+        3:"$smoke_work/data.ext4" 4:"$smoke_work/data.ext4" 5:"$smoke_work/data.ext4"
+    out=$(run -i "$i" sh -c 'cut -d" " -f2-4 /proc/self/mounts; cat /home/which; echo x >/home/y; echo x 2>/dev/null >/srv/y || echo srv-ro')
+    has "$out" "/home ext4 rw"; has "$out" "/srv ext4 ro"; has "$out" "/boot ext4 rw,nosuid,nodev,noexec"; has "$out" srv-ro
+    [[ $out != *" /var "* ]] || fail "a partition without automount was mounted"
+    equal "$(run -i "$i" cat /home/y)" x
+    loops_gone
+}
+
+gpt_versions() {
+    local i; i=$(image ab)
+    disk "$i" "label: gpt
+size=8M, type=$root_type, name=system_9
+size=8M, type=$root_type, name=system_10
+size=8M, type=$root_type, name=_empty" 1:"$smoke_work/old.squashfs" 2:"$smoke_work/new.squashfs" 3:"$smoke_work/old.squashfs"
+    equal "$(run -i "$i" cat /etc/which)" new
+}
+
+gpt_usr() {
+    local i out tree=$smoke_work/usr; i=$(image usr)
+    rm -rf "$tree"; mkdir "$tree"; cp -a "$bb/usr/." "$tree/"; cp -a "$bb/bin" "$bb/sbin" "$tree/"
+    file_system squashfs "$smoke_work/usr.squashfs" "$tree"
+    disk "$i" "label: gpt
+size=24M, type=$usr_type" 1:"$smoke_work/usr.squashfs"
+    out=$(run -i "$i" /usr/bin/busybox sh -c 'cut -d" " -f1-4 /proc/self/mounts; readlink /bin; echo x >/root-is-writable')
+    has "$out" "/usr squashfs ro"; has "$out" "usr/bin"
+    out=$(run --volatile -i "$i" /usr/bin/busybox sh -c 'cut -d" " -f1-4 /proc/self/mounts; echo x >/root-is-writable')
+    has "$out" "/usr squashfs ro"
+    # and split: the root on one partition, /usr on another
+    disk "$i" "label: gpt
+size=24M, type=$root_type
+size=24M, type=$usr_type" 1:"$smoke_work/root.ext4" 2:"$smoke_work/usr.squashfs"
+    out=$(run -i "$i" /usr/bin/busybox cat /proc/self/mounts); has "$out" "/usr squashfs ro"
+    out=$(run --volatile=overlay -i "$i" sh -c 'cat /proc/self/mounts; echo x >/root/x; cat /root/x'); has "$out" "/usr squashfs ro"
+    out=$(run --volatile=state -i "$i" sh -c 'cat /proc/self/mounts'); has "$out" "/usr squashfs ro"
+    loops_gone
+}
+
+gpt_esp() {
+    local i out; i=$(image esp)
+    disk "$i" "label: gpt
+size=24M, type=$root_type
+size=4M, type=$esp_type" 1:"$smoke_work/root.ext4" 2:"$smoke_work/data.ext4"
+    out=$(run -i "$i" cut -d' ' -f2,3 /proc/self/mounts); has "$out" "/boot ext4"
+    run -i "$i" sh -c 'umount /boot 2>/dev/null || true; true'
+    disk "$i" "label: gpt
+size=24M, type=$root_type
+size=4M, type=$esp_type
+size=4M, type=$xbootldr_type" 1:"$smoke_work/root.ext4" 2:"$smoke_work/data.ext4" 3:"$smoke_work/data.ext4"
+    out=$(run -i "$i" cut -d' ' -f2,3 /proc/self/mounts); has "$out" "/boot ext4"; has "$out" "/efi ext4"
+}
+
+gpt_grows() {
+    local i out; i=$(image grow)
+    # growing takes CAP_SYS_RESOURCE, which a container may lack: then it is a warning
+    disk "$i" "label: gpt
+size=80M, type=$root_type, attrs=\"GUID:$grow\"" 1:"$smoke_work/root.ext4"
+    out=$(run -i "$i" sh -c 'df -m / | tail -n1 | tr -s " " | cut -d" " -f2' 2>"$smoke_work/err")
+    if capsh --has-p=cap_sys_resource 2>/dev/null; then ((out > 60)) || fail "$out MB"; else has "$(cat "$smoke_work/err")" "cannot grow"; fi
+}
+
+one_generic() {
+    local i; i=$(image generic)
+    disk "$i" "label: gpt
+size=24M, type=$generic_type" 1:"$smoke_work/root.ext4"
+    run -i "$i" true
+    disk "$i" "label: dos
+size=24M, type=83" 1:"$smoke_work/root.ext4"
+    run -i "$i" true
+    disk "$i" "label: dos
+size=24M, type=83
+size=24M, type=83, bootable" 2:"$smoke_work/root.ext4"
+    run -i "$i" true
+    loops_gone
+}
+
+tap "a bare ext4"                boots_from ext4
+tap "a bare squashfs"            boots_from squashfs
+tap "a bare erofs"               boots_from erofs
+tap "a bare btrfs"               boots_from btrfs
+tap "a bare xfs"                 boots_from xfs
+tap "changes are kept, on ext4"  keeps ext4
+tap "changes are kept, on btrfs" keeps btrfs
+tap "changes are kept, on xfs"   keeps xfs
+tap "a GPT with everything"      gpt_all
+tap "the newest of two roots"    gpt_versions
+tap "/usr on its own"            gpt_usr
+tap "the EFI system partition"   gpt_esp
+tap "a file system that grows"   gpt_grows
+tap "one generic partition"      one_generic
+
+# --- life -------------------------------------------------------------------------------------------------------
+
+named() {
+    mkdir -p /run/machines
+    cp "$smoke_work/root.ext4" "/run/machines/$smoke_prefix-m.raw"
+    equal "$(run -M "$smoke_prefix-m" hostname)" "$smoke_prefix-m"
+    rm "/run/machines/$smoke_prefix-m.raw"
+}
+
+second_writer() {
+    local i out; i=$(image lock)
+    cp "$smoke_work/root.ext4" "$i"; ln -f "$i" "$smoke_work/other-name.raw"
+    start -i "$i" -M "$smoke_prefix-1" sh -c 'echo up; sleep 30'
+    until_shown up 10
+    status_of run -i "$smoke_work/other-name.raw" -M "$smoke_prefix-2" true; ((status == 1)) || fail "a second writer"
+    status_of run --read-only -i "$i" -M "$smoke_prefix-2" true; ((status == 1)) || fail "a reader beside a writer"
+    kill "$supervisor"; wait_exit "$supervisor" 15
+    no_loops || fail "left: $(loops)"
+    start --read-only -i "$i" -M "$smoke_prefix-1" sh -c 'echo up; sleep 30'
+    until_shown up 10
+    run --read-only -i "$smoke_work/other-name.raw" -M "$smoke_prefix-2" true
+    kill "$supervisor"; wait_exit "$supervisor" 15
+    loops_gone
+}
+
+killed() {
+    local i; i=$(image kill)
+    cp "$smoke_work/root.ext4" "$i"
+    start -i "$i" sh -c 'echo up; sleep 30'
+    until_shown up 10
+    kill -KILL "$supervisor"; wait "$supervisor" || true
+    loops_gone
+    run -i "$i" true
+}
+
+reboots() {
+    local i; i=$(image reboot)
+    cp "$smoke_work/root.ext4" "$i"
+    start -b -i "$i"
+    until_login
+    inside touch /root/first-life
+    inside reboot
+    wait_for 20 again || { cat "$console"; fail "did not come back"; }
+    inside test -e /root/first-life
+    stop_cleanly
+    no_loops || fail "left: $(loops)"
+}
+again() { (($(count_shown login:) >= 2)); }
+
+ephemeral() {
+    local i; i=$(image eph)
+    cp "$smoke_work/root.ext4" "$i"
+    run -x -i "$i" sh -c 'echo x >/root/x; cat /root/x' >/dev/null
+    run -i "$i" sh -c '! test -e /root/x'
+    equal "$(run --volatile=overlay -i "$i" sh -c 'echo x >/root/x; cat /root/x')" x
+    run -i "$i" sh -c '! test -e /root/x'
+    loops_gone
+}
+
+block_device() {
+    local i loop; i=$(image block)
+    cp "$smoke_work/root.ext4" "$i"
+    loop=$(losetup --show -f "$i")
+    attached=$loop
+    equal "$(run -i "$loop" -M "$smoke_prefix-b" echo works)" works
+    mkdir -p "$smoke_work/mnt"; mount "$loop" "$smoke_work/mnt"
+    status_of run -i "$loop" -M "$smoke_prefix-b" true
+    umount "$smoke_work/mnt"
+    ((status == 1)) || fail "a disk that is mounted was taken"
+}
+
+fixed_dev() {
+    local i; i=$(image dev)
+    cp "$smoke_work/root.ext4" "$i"
+    unshare -m --propagation private bash -ec '
+        mkdir -p /run/dev; mount -t tmpfs dev /run/dev
+        for n in null zero full random urandom tty ptmx; do cp -a /dev/$n /run/dev/ 2>/dev/null || true; done
+        mkdir -p /run/dev/pts; mount --move /run/dev /dev 2>/dev/null || mount --bind /run/dev /dev
+        [[ ! -e /dev/loop-control ]]
+        "$NSPAWN" -q -P -i "'"$i"'" echo works' >"$smoke_work/out"
+    equal "$(cat "$smoke_work/out")" works
+    loops_gone
+}
+
+tap "found by its name"                  named
+tap "one writer or many readers"         second_writer
+tap "SIGKILL leaves no loop device"      killed
+tap "a reboot inside"                    reboots
+tap "changes are forgotten on request"   ephemeral
+tap "a block device, unless mounted"     block_device
+tap "a /dev without loop devices"        fixed_dev
+
+# --- hostile and broken -----------------------------------------------------------------------------------------
+
+refuse() {   # EXPECTED-TEXT ARG…
+    local expected=$1 err=$smoke_work/err before began
+    shift
+    touch "$err"
+    before=$(state; find "$smoke_work" -maxdepth 1 | sort)
+    began=$(now_ms)
+    status_of timeout -k 5 20 "$NSPAWN" -q "$@" true >"$smoke_work/out" 2>"$err" </dev/null
+    (($(now_ms) - began < 2000)) || fail "it took $(($(now_ms) - began)) ms"
+    cat "$err"
+    equal "$status" 1 "exit status"
+    equal "$(wc -l <"$err")" 1 "lines on standard error"
+    grep -qiF -- "$expected" "$err" || fail "'$expected' is not in the message"
+    no_loops || loops_gone
+    equal "$(state; find "$smoke_work" -maxdepth 1 | sort)" "$before" "what is left behind"
+}
+
+touch "$smoke_work/out" "$smoke_work/err"
+mkfifo "$smoke_work/fifo.raw"
+: >"$smoke_work/empty.raw"
+truncate -s 1M "$smoke_work/zeros.raw"
+truncate -s 4000G "$smoke_work/huge.raw"
+echo short >"$smoke_work/short.raw"
+head -c 1M /dev/urandom >"$smoke_work/noise.raw"
+disk "$smoke_work/whole.raw" "label: gpt
+size=24M, type=$root_type" 1:"$smoke_work/root.ext4"
+head -c 10M "$smoke_work/whole.raw" >"$smoke_work/truncated.raw"
+head -c 4M "$smoke_work/root.ext4" >"$smoke_work/cut.raw"
+cp "$smoke_work/root.ext4" "$smoke_work/damaged.raw"
+dd if=/dev/urandom of="$smoke_work/damaged.raw" bs=4096 seek=1 count=300 conv=notrunc status=none
+head -c 300k "$smoke_work/old.squashfs" >"$smoke_work/cutsquash.raw"
+cp "$smoke_work/root.ext4" "$smoke_work/two.raw"
+printf 'hsqs' | dd of="$smoke_work/two.raw" conv=notrunc status=none
+disk "$smoke_work/nothing.raw" "label: gpt
+size=24M, type=0657FD6D-A4AB-43C4-84E5-0933C84B4F4F"
+disk "$smoke_work/unformatted.raw" "label: gpt
+size=24M, type=$root_type"
+disk "$smoke_work/generics.raw" "label: gpt
+size=24M, type=$generic_type
+size=24M, type=$generic_type"
+disk "$smoke_work/luks.raw" "label: gpt
+size=24M, type=$root_type
+size=24M, type=$home_type" 1:"$smoke_work/root.ext4"
+{ printf 'LUKS\272\276\0\2'; head -c 4088 /dev/zero; } >"$smoke_work/luks-header"
+put "$smoke_work/luks.raw" 2 "$smoke_work/luks-header"
+
+tap "a missing image"             refuse no-such.raw   -i "$smoke_work/no-such.raw"
+tap "a directory"                 refuse --directory   -i "$bb"
+tap "a FIFO"                      refuse fifo.raw      -i "$smoke_work/fifo.raw"
+tap "a character device"          refuse /dev/null     -i /dev/null
+tap "an empty file"               refuse empty         -i "$smoke_work/empty.raw"
+tap "zeros"                       refuse "permitted"   -i "$smoke_work/zeros.raw"
+tap "a huge hole"                 refuse "permitted"   -i "$smoke_work/huge.raw"
+tap "a few bytes"                 refuse "permitted"   -i "$smoke_work/short.raw"
+tap "noise"                       refuse "permitted"   -i "$smoke_work/noise.raw"
+tap "a truncated disk"            refuse truncated     -i "$smoke_work/truncated.raw"
+tap "a truncated file system"     refuse cut.raw       -i "$smoke_work/cut.raw"
+tap "a truncated squashfs"        refuse cutsquash.raw -i "$smoke_work/cutsquash.raw"
+tap "a damaged file system"       refuse damaged.raw   -i "$smoke_work/damaged.raw"
+tap "nothing to start from"       refuse "root or /usr" -i "$smoke_work/nothing.raw"
+tap "an unformatted partition"    refuse "permitted"   -i "$smoke_work/unformatted.raw"
+tap "several generic partitions"  refuse "which of"    -i "$smoke_work/generics.raw"
+tap "an encrypted partition"      refuse encrypted     -i "$smoke_work/luks.raw"
+tap "image and directory"         refuse --directory   -i "$smoke_work/whole.raw" -D "$bb"
+tap "a file as directory"         refuse --image       -D "$smoke_work/whole.raw"
+
+# a superblock that asks for the host's panic, with an error in the root directory
+panics() {
+    local i out; i=$(image panic)
+    file_system ext4 "$i" "$bb"
+    tune2fs -e panic "$i" >/dev/null
+    out=$(run -i "$i" grep ' / ' /proc/self/mounts)
+    has "$out" "errors=remount-ro"
+}
+tap "a superblock that wants a panic" panics
+
+only_permitted() {
+    local err
+    err=$(SYSTEMD_DISSECT_FILE_SYSTEMS=xfs:erofs "$NSPAWN" -q -i "$smoke_work/root.ext4" true 2>&1) && fail "accepted"
+    has "$err" "xfs:erofs"
+}
+tap "a file system that is not permitted" only_permitted
+
+tap_done

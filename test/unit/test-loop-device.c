@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "loop-device.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "fd.h"
+#include "test.h"
+
+/* Eight sectors, each full of its number. */
+static int make_backing(void) {
+        int fd = memfd_create("backing", MFD_CLOEXEC);
+        char sector[512];
+
+        ASSERT_OK(fd);
+        for (int i = 0; i < 8; i++) {
+                memset(sector, '0' + i, sizeof(sector));
+                ASSERT_EQ(write(fd, sector, sizeof(sector)), sizeof(sector));
+        }
+        return fd;
+}
+
+/* Without privilege or loop devices there is nothing to test. */
+static bool possible(void) {
+        _cleanup_close_ int fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+
+        return fd >= 0 && geteuid() == 0;
+}
+
+static int attach(int backing, bool read_only) {
+        return loop_attach(&(LoopRequest){
+                .fd = backing,
+                .offset = 1024,
+                .size = 1024,
+                .sector_size = 512,
+                .read_only = read_only,
+                .name = "test",
+        });
+}
+
+static bool cleared(unsigned number) {
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "/sys/block/loop%u/loop/backing_file", number);
+        for (unsigned i = 0; i < 200 && access(path, F_OK) >= 0; i++)
+                (void) usleep(10000);
+        return access(path, F_OK) < 0;
+}
+
+static void check(bool read_only) {
+        _cleanup_close_ int backing = make_backing(), fd = -EBADF;
+        struct loop_info64 info;
+        char sector[512];
+        uint64_t size;
+
+        fd = attach(backing, read_only);
+        ASSERT_OK(fd);
+        ASSERT_OK(ioctl(fd, BLKGETSIZE64, &size));
+        ASSERT_EQ(size, 1024);
+        ASSERT_EQ(pread(fd, sector, 1, 0), 1);
+        ASSERT_EQ(sector[0], '2');
+        ASSERT_OK(ioctl(fd, LOOP_GET_STATUS64, &info));
+        ASSERT_TRUE(info.lo_flags & LO_FLAGS_AUTOCLEAR);
+        ASSERT_EQ((info.lo_flags & LO_FLAGS_READ_ONLY) != 0, read_only);
+        ASSERT_STREQ((const char *) info.lo_file_name, "test");
+
+        memset(sector, 'x', sizeof(sector));
+        ASSERT_EQ(pwrite(fd, sector, sizeof(sector), 512), read_only ? -1 : 512);
+        ASSERT_OK(loop_wait_unused(fd, 0));
+        fd = safe_close(fd);
+        ASSERT_TRUE(cleared(info.lo_number));
+        ASSERT_EQ(pread(backing, sector, 1, 1024 + 512), 1);
+        ASSERT_EQ(sector[0], read_only ? '3' : 'x');
+}
+
+TEST(writable) {
+        if (possible())
+                check(false);
+}
+
+TEST(read_only) {
+        if (possible())
+                check(true);
+}
+
+TEST(backing_that_is_open_for_reading) {
+        _cleanup_close_ int backing = make_backing(), reader = -EBADF, fd = -EBADF;
+        struct loop_info64 info;
+
+        if (!possible())
+                return;
+        reader = fd_reopen(backing, O_RDONLY);
+        ASSERT_OK(reader);
+        fd = attach(reader, false);
+        ASSERT_OK(fd);
+        ASSERT_OK(ioctl(fd, LOOP_GET_STATUS64, &info));
+        ASSERT_TRUE(info.lo_flags & LO_FLAGS_READ_ONLY);
+}
+
+TEST(several) {
+        int fds[3];
+
+        if (!possible())
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                _cleanup_close_ int backing = make_backing();
+
+                fds[i] = attach(backing, true);
+                ASSERT_OK(fds[i]);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                (void) safe_close(fds[i]);
+}
+
+/* In a mount namespace whose /dev is empty. */
+static int run_without_nodes(void) {
+        _cleanup_close_ int backing = make_backing(), fd = -EBADF;
+        char path[64];
+
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
+            mount("tmpfs", "/dev", "tmpfs", 0, NULL) < 0)
+                return 1;
+        fd = attach(backing, true);
+        if (fd < 0)
+                return 2;
+        loop_path(fd, path, sizeof(path));
+        return startswith(path, "/proc/self/fd/") && access(path, R_OK) >= 0 ? 0 : 3;
+}
+
+TEST(without_nodes) {
+        int status;
+        pid_t pid;
+
+        if (!possible())
+                return;
+        pid = fork();
+        if (pid == 0)
+                _exit(run_without_nodes());
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_EQ(status, 0);
+}
+
+TEST(path_of_a_node) {
+        _cleanup_close_ int backing = make_backing(), fd = -EBADF;
+        char path[64];
+
+        if (!possible())
+                return;
+        fd = attach(backing, true);
+        ASSERT_OK(fd);
+        loop_path(fd, path, sizeof(path));
+        ASSERT_TRUE(startswith(path, "/dev/loop"));
+}
+
+TEST(nonsense) {
+        int fds[2];
+
+        if (!possible())
+                return;
+        ASSERT_OK(pipe2(fds, O_CLOEXEC));
+        ASSERT_ERR(attach(fds[0], true), -EINVAL);
+        (void) safe_close(fds[0]);
+        (void) safe_close(fds[1]);
+}
+
+TEST_MAIN
