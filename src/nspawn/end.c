@@ -102,8 +102,8 @@ static int exit_status_of(const Machine *m) {
         }
         if (info->si_code == CLD_EXITED)
                 return info->si_status == EXIT_FORCE_RESTART ? EXIT_FAILURE : info->si_status;
-        if (exit_is_poweroff(info))
-                return EXIT_SUCCESS;
+        if (exit_is_poweroff(info) || exit_is_reboot(&m->run))
+                return EXIT_SUCCESS; /* it was to stop, and did */
         if (!m->config->output.quiet)
                 log_notice("%s: ended by signal %s", m->config->source.machine, sigabbrev_np(info->si_status) ?: "?");
         return EXIT_FAILURE;
@@ -150,7 +150,7 @@ static void restart(Machine *m) {
 }
 
 void run_finished(Machine *m) {
-        bool reboot = m->run.going && exit_is_reboot(&m->run);
+        bool reboot = m->run.going && exit_is_reboot(&m->run) && !m->stopping;
 
         if (reboot && !m->config->unit.keep_unit)
                 return restart(m);
@@ -167,6 +167,7 @@ static void collect(Machine *m) {
 }
 
 void run_event(Machine *m, LifecycleEvent event) {
+        m->stopping |= event == LIFECYCLE_EVENT_STOP || event == LIFECYCLE_EVENT_POWEROFF || event == LIFECYCLE_EVENT_KILL;
         m->run.explained |= event == LIFECYCLE_EVENT_FAILED || event == LIFECYCLE_EVENT_STOP ||
                 event == LIFECYCLE_EVENT_KILL || event == LIFECYCLE_EVENT_POWEROFF;
         switch (lifecycle_handle(&m->run.state, event)) {

@@ -249,7 +249,9 @@ static int block_signals(void) {
         (void) sigemptyset(&set);
         (void) sigaddset(&set, SIGTERM);
         (void) sigaddset(&set, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        /* A caller that ignores SIGCHLD would have our children vanish unseen. */
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+            signal(SIGCHLD, SIG_DFL) == SIG_ERR)
                 return log_error_errno(-errno, "cannot set up signals: %m");
         return 0;
 }

@@ -88,6 +88,7 @@ typedef struct Machine {
         unsigned n_listen_fds;
 
         Run run;
+        bool stopping;   /* somebody wants it to end: no reboot is followed any more */
         int exit_status; /* of the whole program, once the loop has ended */
 } Machine;
 

@@ -3,7 +3,9 @@
 /* Theory of operation: the way of every start, in order: what was asked for (config/), what this host is like
  * (host/facts.h), what will be done (plan/), and doing it (launch.h). Only the last changes anything. */
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -14,6 +16,30 @@
 #include "launch.h"
 #include "log.h"
 #include "plan/plan.h"
+
+/* A file that is opened where a closed standard stream was would be taken for one. */
+static int fill_standard_streams(void) {
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) < 0)
+                        return -errno; /* and nowhere to say it */
+        return 0;
+}
+
+#define DESCRIPTORS_NEEDED 64u
+
+/* A start that runs out of descriptors half-way could not undo what it did. The payload's limit is set for it. */
+static int raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return log_error_errno(-errno, "cannot read the limit of open files: %m");
+        if (limit.rlim_max < DESCRIPTORS_NEEDED)
+                return log_error_errno(-EMFILE, "the limit of open files (ulimit -Hn) is %llu, it takes %u",
+                                       (unsigned long long) limit.rlim_max, DESCRIPTORS_NEEDED);
+        limit.rlim_cur = limit.rlim_max;
+        return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? log_error_errno(-errno, "cannot raise the limit of open files: %m")
+                                                    : 0;
+}
 
 /* What the caller left open by mistake is no business of the guest's, nor ours. */
 static int close_inherited(unsigned *ret_n_listen_fds) {
@@ -47,8 +73,12 @@ int main(int argc, char *argv[]) {
         unsigned n_listen_fds = 0;
         int r;
 
+        if (fill_standard_streams() < 0)
+                return EXIT_FAILURE;
         log_setup();
         (void) umask(0022); /* modes are meant as they are written, here and in the guest */
+        if (raise_descriptor_limit() < 0)
+                return EXIT_FAILURE;
         if (close_inherited(&n_listen_fds) < 0)
                 return EXIT_FAILURE;
         r = config_read(argc, argv, &config);

@@ -46,7 +46,7 @@ static int new_tree(void) {
                 ASSERT_OK(mount_set_propagation(AT_FDCWD, "/", PRIVATE, true));
                 ASSERT_TRUE(mkdtemp(base));
                 (void) atexit(remove_base);
-                (void) umask(0022);
+                (void) umask(0);
                 (void) alarm(30);
         }
         fs = mount_new("tmpfs", NULL, "mode=0755,size=4m", 0);

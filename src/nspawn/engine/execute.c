@@ -3,7 +3,8 @@
 /* Theory of operation: runs in the outer and in the inner stage, each in its own mount namespace, over an
  * attached guest root. Every operation resolves its target to an fd inside the root, prepares a detached mount
  * or a node, and puts the one on the other: the tree may be hostile, and a symlink in it changes at most which
- * of the guest's own places is mounted over. Host sources are configuration and resolve on the host. */
+ * of the guest's own places is mounted over. Modes are right when a thing is made, because the stages run with an
+ * umask of zero: a chmod(2) afterwards could hit what somebody put there meanwhile. Host sources are configuration and resolve on the host. */
 
 #include "engine/execute.h"
 
@@ -27,9 +28,7 @@ static int do_directory(ExecuteContext *c, const Operation *o) {
         parent = root_open_parent(c->root_fd, o->where, true, &name);
         if (parent < 0)
                 return TAKE_FD(parent);
-        if (mkdirat(parent, name, o->mode) < 0)
-                return errno == EEXIST ? 0 : -errno;
-        return fchmodat(parent, name, o->mode, 0) < 0 ? -errno : 0;
+        return mkdirat(parent, name, o->mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* Attaches a finished detached mount; takes and closes mount_fd. */
@@ -211,8 +210,6 @@ static int do_node(ExecuteContext *c, const Operation *o) {
                 /* The numbers 0:0 are the kernel's whiteout, free for all; other kinds never fail like this. */
                 return -errno;
         }
-        if (fchmodat(parent, name, o->mode & 07777, 0) < 0)
-                return -errno;
         if (c->uid_shift > 0 && fchownat(parent, name, c->uid_shift, c->uid_shift, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
         return 0;

@@ -7,6 +7,7 @@
 #include "engine/stage.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "engine/handshake.h"
 #include "log.h"
@@ -42,6 +43,7 @@ static int abort_start(const StageContext *context, const char *step, int error)
 int stage_run(StageContext *context, const char *stage, const Step *steps, size_t n_steps) {
         const char *inject = getenv("NSPAWN_FAIL");
 
+        (void) umask(0); /* things are made with the mode they shall have, see engine/execute.c */
         context->stage = stage;
         log_set_sink(forward_line, context);
 

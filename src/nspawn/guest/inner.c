@@ -4,7 +4,8 @@
  * root is changed. It mounts what must see those namespaces, opens the console in the guest's own devpts, gives
  * up privileges and becomes the payload.
  *
- * The order of the steps matters: the cgroup namespace comes first, because cgroup2 is then mounted as the
+ * The order of the steps matters: the host's descriptors are closed before anything of the tree is looked at; the
+ * cgroup namespace comes first, because cgroup2 is then mounted as the
  * guest sees it; the console and the notification socket are made before /run/host becomes read-only; the
  * supervisor's MESSAGE_GO is awaited as late as possible, so that registration and network run beside all of
  * this; the system call filter comes last, so that it need not allow what only the stage does. */
@@ -34,6 +35,17 @@
 #include "mount-fd.h"
 #include "path-in-root.h"
 
+/* Everything inherited from the supervisor but what the payload gets and the way back. A symlink in the tree can lead
+ * to /proc/self/fd/N, and chdir(2) and execve(2) follow it: close-on-exec would be too late. */
+static int step_descriptors(StageContext *context) {
+        unsigned first = STDERR_FILENO + 1 + context->n_listen_fds, socket = (unsigned) context->socket_fd;
+
+        context->tree_fd = context->payload_cgroup_fd = context->unix_export_fd = context->root_fd = -EBADF;
+        if ((socket > first && close_range(first, socket - 1, 0) < 0) || close_range(socket + 1, ~0U, 0) < 0)
+                return log_error_errno(-errno, "cannot close the host's descriptors: %m");
+        return 0;
+}
+
 static int step_cgroup_namespace(StageContext *context) {
         if (!context->config->env.use_cgns)
                 return 0;
@@ -41,7 +53,6 @@ static int step_cgroup_namespace(StageContext *context) {
 }
 
 static int step_root(StageContext *context) {
-        (void) safe_close(context->root_fd);
         context->root_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return context->root_fd < 0 ? log_error_errno(-errno, "cannot find the machine's root: %m") : 0;
 }
@@ -127,6 +138,7 @@ static int step_ready(StageContext *context) {
 }
 
 static const Step steps[] = {
+        { "descriptors", step_descriptors },
         { "cgroup-namespace", step_cgroup_namespace },
         { "root", step_root },
         { "filesystem", step_filesystem },

@@ -235,6 +235,7 @@ int payload_execute(StageContext *context) {
         r = enter_directory(context);
         if (r < 0)
                 return r;
+        (void) umask(0022);
         if (context->config->payload.mode == START_STUB) {
                 r = stub_init_fork(context);
                 if (r < 0)
