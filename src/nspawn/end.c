@@ -98,7 +98,8 @@ static int exit_status_of(const Machine *m) {
         if (!m->run.going) {
                 if (!m->run.explained)
                         log_error("%s: the start was cut short from outside", m->config->source.machine);
-                return EXIT_FAILURE;
+                /* A machine that was to stop has stopped; a command that was to run has not run. */
+                return m->stopping && m->config->payload.mode == START_BOOT ? EXIT_SUCCESS : EXIT_FAILURE;
         }
         if (info->si_code == CLD_EXITED)
                 return info->si_status == EXIT_FORCE_RESTART ? EXIT_FAILURE : info->si_status;

@@ -225,7 +225,8 @@ static int execute_command(StageContext *context) {
         if (error == ENOENT)
                 return log_error_errno(-ENOENT, "%s: no such command in the machine", name);
         if (error == ENOEXEC)
-                return log_error_errno(-ENOEXEC, "%s: a program for another architecture than this host's", name);
+                return log_error_errno(-ENOEXEC, "%s: %s in it is a program for another architecture than this host's",
+                                       source_path(&context->config->source), name);
         return log_error_errno(-error, "%s: cannot be run in the machine: %m", name);
 }
 
