@@ -25,7 +25,13 @@ fi
 mount --make-rshared /
 # A /tmp of its own, too, unless what is tested lies there
 export TMPDIR=/var/tmp
-[[ $NSPAWN == /tmp/* || $NSPAWN_TREES == /tmp/* || $smoke_top == /tmp/* ]] || mount -t tmpfs tmpfs /tmp
+# (then it is shared with whoever uses it besides, and only names that a machine could give count as leftovers)
+smoke_tmp_names=(-name '*')
+if [[ $NSPAWN == /tmp/* || $NSPAWN_TREES == /tmp/* || $smoke_top == /tmp/* ]]; then
+    smoke_tmp_names=(-name '.#*' -o -name 'nspawn-root*')
+else
+    mount -t tmpfs tmpfs /tmp
+fi
 
 # shellcheck source=test/lib/tap.sh
 . "$smoke_top/test/lib/tap.sh"
@@ -139,7 +145,7 @@ state() {
     find "$cgroup2" -mindepth 1 -type d -name "*$smoke_prefix*" -printf 'cgroup %P\n'
     find "$cgroup2/$smoke_prefix" -mindepth 1 -type d -printf 'cgroup %P\n'
     find /run -mindepth 1 \( -not -type d -o -name "*$smoke_prefix*" \) -printf 'file %p\n'
-    find /tmp -mindepth 1 -maxdepth 1 -not -name 'tap.*' -printf 'file %p\n'
+    find /tmp -mindepth 1 -maxdepth 1 -not -name 'tap.*' \( "${smoke_tmp_names[@]}" \) -printf 'file %p\n'
     find /var/tmp -maxdepth 1 -name "*$smoke_prefix*" -printf 'file %p\n'
     find "$smoke_work" -maxdepth 1 -name '.#*' -printf 'lock %f\n'
     strangers | sed 's/^/process /'
