@@ -88,6 +88,14 @@ int mount_set_attributes(int fd, uint64_t set, uint64_t clear, bool recursive) {
                 0;
 }
 
+int mount_map_ids(int fd, int user_namespace_fd, bool recursive) {
+        struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) user_namespace_fd };
+
+        return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0 ?
+                -errno :
+                0;
+}
+
 int mount_set_propagation(int dir_fd, const char *path, unsigned long propagation, bool recursive) {
         struct mount_attr attr = { .propagation = propagation };
         unsigned flags = (*path ? 0 : AT_EMPTY_PATH) | (recursive ? AT_RECURSIVE : 0);

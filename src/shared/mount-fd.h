@@ -19,6 +19,11 @@ int mount_clone(int dir_fd, const char *path, bool recursive) _must_check_;
 /* Sets and clears attributes of the mount at fd, of those below it too if recursive. */
 int mount_set_attributes(int fd, uint64_t set, uint64_t clear, bool recursive) _must_check_;
 
+/* Shows the mount's files (those of the mounts below it too if recursive) under other owners, by the map of a user
+ * namespace: what the file system stores is the namespace's number, what is seen is the number outside. The mount must
+ * be detached. -EINVAL: this kind of file system cannot do it; -EPERM: it is mapped already. */
+int mount_map_ids(int fd, int user_namespace_fd, bool recursive) _must_check_;
+
 /* Sets the propagation (MS_SHARED, MS_SLAVE, MS_PRIVATE) at path relative to dir_fd. */
 int mount_set_propagation(int dir_fd, const char *path, unsigned long propagation, bool recursive) _must_check_;
 
