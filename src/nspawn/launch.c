@@ -75,6 +75,15 @@ static int lock_tree(Machine *m) {
         return r < 0 ? log_error_errno(r, "%s: cannot record the tree: %m", m->runtime_directory) : 0;
 }
 
+static int take_users(Machine *m) {
+        const SourceConfig *source = &m->config->source;
+
+        if (!m->plan->user_namespace)
+                return 0;
+        return uid_range_take(&m->undo, &m->config->users, source->machine, source->image ? -EBADF : m->tree_fd,
+                              m->runtime_fd, &m->users_lock, &m->users);
+}
+
 /* Where the place beside the tree cannot hold an upper layer (read-only, an overlay itself, /dev), memory has to. */
 static int make_layer(Machine *m) {
         const SourceConfig *source = &m->config->source;
@@ -211,6 +220,7 @@ static void on_orphaned(void *userdata) {
                 console_terminal_restore(console_terminal(m->console));
         (void) residue_remove(m->config->source.machine, RESIDUE_OURS);
         (void) image_detach(&m->image);
+        lock_file_release(&m->users_lock);
         machine_lock_release(&m->lock);
 }
 
@@ -371,6 +381,8 @@ static int prepare(Machine *m) {
         if (r >= 0)
                 r = lock_tree(m);
         if (r >= 0)
+                r = take_users(m);
+        if (r >= 0)
                 r = make_layer(m);
         if (r >= 0)
                 r = make_mount_temporaries(m);
@@ -436,6 +448,7 @@ int launch(const MachineConfig *config, const HostFacts *facts, const MachinePla
                 .image = IMAGE_NONE,
                 .runtime_fd = -EBADF,
                 .lock = MACHINE_LOCK_NONE,
+                .users_lock = LOCK_FILE_NONE,
                 .minder = MINDER_NONE,
                 .cgroup = MACHINE_CGROUP_NONE,
                 .console_mode = console_effective_mode(config->output.console, STDIN_FILENO, STDOUT_FILENO),

@@ -16,6 +16,7 @@
 #include "host/minder.h"
 #include "host/network.h"
 #include "host/scope.h"
+#include "host/uid-range.h"
 #include "plan/plan.h"
 #include "supervise/console.h"
 #include "supervise/lifecycle.h"
@@ -75,6 +76,8 @@ typedef struct Machine {
         char **mount_temporaries; /* for each of the configuration's mounts a path, or NULL if it needs none */
         unsigned n_temporaries;
         MachineLock lock;
+        LockFile users_lock;
+        UserMapping users;
         Minder minder;
         MachineCgroup cgroup;
         bool cgroup_ready;

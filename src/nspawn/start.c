@@ -139,6 +139,13 @@ static int start_network(Machine *m) {
         return network_setup(&m->plan->network, netns, &m->run.undo, &m->run.network);
 }
 
+/* Not before the leader is born into it: that is up to the cgroup's owner. */
+static int delegate_cgroup(Machine *m) {
+        if (m->users.base == 0 || m->cgroup.payload_fd < 0)
+                return 0;
+        return machine_cgroup_delegate(&m->cgroup, m->users.base, m->users.base);
+}
+
 static int on_leader_message(Machine *m, const Message *message, int *fd) {
         Run *run = &m->run;
         int r;
@@ -161,7 +168,9 @@ static int on_leader_message(Machine *m, const Message *message, int *fd) {
 
         if (run->state != LIFECYCLE_STARTING)
                 return 0;
-        r = start_network(m);
+        r = delegate_cgroup(m);
+        if (r >= 0)
+                r = start_network(m);
         if (r >= 0)
                 r = start_registration(m);
         if (r >= 0 && run->console_fd >= 0)
@@ -286,6 +295,8 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .socket_fd = socket_fd,
                 .tree_fd = tree_fd,
                 .image = m->config->source.image ? &m->image : NULL,
+                .users = m->users,
+                .users_fd = -EBADF,
                 .unix_export_fd = m->run.unix_export_fd,
                 .runtime_directory = m->runtime_directory,
                 .layer_directory = m->layer_directory,
@@ -321,7 +332,7 @@ static int fork_outer_stage(Machine *m, int stage_fd) {
 static int make_unix_export(Machine *m) {
         if (m->config->payload.mode != START_BOOT || !m->facts->systemd_running)
                 return 0;
-        return unix_export_make(&m->run.undo, m->config->source.machine, &m->run.unix_export_fd);
+        return unix_export_make(&m->run.undo, m->config->source.machine, m->users.base, &m->run.unix_export_fd);
 }
 
 int run_start(Machine *m) {

@@ -6,8 +6,9 @@
  *
  * and goes on with the plan it makes on a host whose facts are fixed here: what --dry-run would print, or
  * what is said when it is refused. The tree is /srv/guest and need not exist; nothing of this machine is
- * looked at. A variable HOST_DEVICES=no stands for a host without /dev/fuse and /dev/net/tun. With
- * UPDATE_PLANS=1 the files are written anew instead, to be read before they are committed. */
+ * looked at. A variable HOST_DEVICES=no stands for a host without /dev/fuse and /dev/net/tun,
+ * HOST_USER_NAMESPACES=no for a kernel without them. With UPDATE_PLANS=1 the files are written anew instead,
+ * to be read before they are committed. */
 
 #include <fcntl.h>
 #include <limits.h>
@@ -36,6 +37,7 @@ static void fixed_facts(HostFacts *ret) {
         *ret = (HostFacts) {
                 .have_fuse = devices,
                 .have_tun = devices,
+                .have_user_namespaces = !streq_ptr(getenv("HOST_USER_NAMESPACES"), "no"),
                 .container_host = host,
                 .security = {
                         .capabilities = (UINT64_C(1) << (CAP_LAST_CAP + 1)) - 1,

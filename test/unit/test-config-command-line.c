@@ -43,7 +43,7 @@ TEST(abbreviations) {
         _cleanup_settings_ Settings a = {}, b = {};
 
         ASSERT_EQ(parse_line("--mach=foo --direc /x --bind=/a --priv=no", &a), -EINVAL);
-        ASSERT_LOGGED("--priv is ambiguous: --private-users, --private-network");
+        ASSERT_LOGGED("--priv is ambiguous: --private-users, --private-users-ownership");
         ASSERT_EQ(parse_line("--mach=foo --direc /x --bind=/a", &b), 1);
         ASSERT_STREQ(b.value.source.machine, "foo");
         ASSERT_STREQ(b.value.source.directory, "/x");
@@ -110,9 +110,15 @@ TEST(garbage_is_named) {
                 { "--set-credential=foo", "--set-credential=: this is not a credential" },
                 { "--set-credential=a/b:secret", "--set-credential=: this is not a credential" },
                 { "--set-credential=a:1 --set-credential=a:secret", "\"a\" is given a second time" },
-                { "--private-users=pick", "\"pick\" is not available yet" },
-                { "--private-users", "\"yes\" is not available yet" },
-                { "--private-users=65536:65536", "is not \"no\"" },
+                { "--private-users=managed", "\"managed\" is not available yet" },
+                { "--private-users=", "is not no, yes, identity, pick or a range" },
+                { "--private-users=65536:", "is not no, yes, identity, pick or a range" },
+                { "--private-users=65536:0", "is not no, yes, identity, pick or a range" },
+                { "--private-users=4294967295", "is not no, yes, identity, pick or a range" },
+                { "--private-users=4294901761:65535", "is not no, yes, identity, pick or a range" },
+                { "--private-users=-1", "is not no, yes, identity, pick or a range" },
+                { "--private-users-ownership=chown", "\"chown\" is not available yet" },
+                { "--private-users-ownership=", "is not one of off, map, foreign or auto" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

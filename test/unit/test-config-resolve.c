@@ -254,7 +254,7 @@ TEST(boot_arguments) {
 
 TEST(refusals) {
         static const struct {
-                const char *line, *message;
+                const char *line, *message, *api_writable;
         } cases[] = {
                 { "-a -b", "--boot and --as-pid2" },
                 { "--user", "--user needs --private-users=managed" },
@@ -268,6 +268,9 @@ TEST(refusals) {
                 { "-b --ambient-capability=cap_chown", "--ambient-capability= is of no use when booting" },
                 { "--ambient-capability=cap_sys_time", "a capability that the machine does not have" },
                 { "--ambient-capability=cap_chown --drop-capability=cap_chown", "the machine does not have" },
+                { "-U", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes", "yes" },
+                { "--private-users=identity -n", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes", "yes" },
+                { "-U", "needs --private-network or another", "network" },
         };
         static const char *const good[] = {
                 "-xD /",
@@ -283,14 +286,47 @@ TEST(refusals) {
         _cleanup_config_ MachineConfig c = {};
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                if (cases[i].api_writable)
+                        (void) setenv("SYSTEMD_NSPAWN_API_VFS_WRITABLE", cases[i].api_writable, 1);
                 if (resolve_line(cases[i].line, NULL, &c) >= 0)
                         TEST_FAIL("%s is accepted", cases[i].line);
+                (void) unsetenv("SYSTEMD_NSPAWN_API_VFS_WRITABLE");
                 ASSERT_LOGGED(cases[i].message);
         }
         for (size_t i = 0; i < ELEMENTSOF(good); i++)
                 if (resolve_line(good[i], NULL, &c) < 0)
                         TEST_FAIL("%s is refused: %s", good[i], logged);
         ASSERT_ERR(resolve_line("", "[Exec]\nBoot=yes\nProcessTwo=yes\n", &c), -EINVAL);
+}
+
+TEST(users) {
+        _cleanup_config_ MachineConfig c = {};
+
+        ASSERT_OK(resolve_line("", NULL, &c));
+        ASSERT_TRUE(c.users.range.mode == USERS_NO && c.users.ownership == OWNERSHIP_OFF);
+        ASSERT_OK(resolve_line("-U", NULL, &c));
+        ASSERT_TRUE(c.users.range.mode == USERS_PICK && c.users.range.if_supported);
+        ASSERT_EQ(c.users.ownership, OWNERSHIP_AUTO);
+        ASSERT_OK(resolve_line("--private-users --private-users-ownership=map", NULL, &c));
+        ASSERT_TRUE(c.users.range.mode == USERS_YES && !c.users.range.if_supported);
+        ASSERT_EQ(c.users.ownership, OWNERSHIP_MAP);
+        ASSERT_OK(resolve_line("--private-users=0", NULL, &c));
+        ASSERT_EQ(c.users.range.mode, USERS_NO);
+        ASSERT_OK(resolve_line("--private-users=0:5", NULL, &c));
+        ASSERT_TRUE(c.users.range.mode == USERS_FIXED && c.users.range.base == 0 && c.users.range.count == 5);
+        ASSERT_OK(resolve_line("--private-users=524288", NULL, &c));
+        ASSERT_TRUE(c.users.range.base == 524288 && c.users.range.count == 65536);
+        ASSERT_EQ(c.users.ownership, OWNERSHIP_OFF);
+        ASSERT_OK(resolve_line("--private-users=identity", NULL, &c));
+        ASSERT_EQ(c.users.range.mode, USERS_IDENTITY);
+
+        ASSERT_OK(resolve_line("", "[Exec]\nPrivateUsers=pick\n[Files]\nPrivateUsersOwnership=off\n", &c));
+        ASSERT_TRUE(c.users.range.mode == USERS_PICK && c.users.ownership == OWNERSHIP_OFF);
+        /* one of the two on the command line hides both in the file */
+        ASSERT_OK(resolve_line("-U", "[Exec]\nPrivateUsers=no\n[Files]\nPrivateUsersOwnership=off\n", &c));
+        ASSERT_TRUE(c.users.range.mode == USERS_PICK && c.users.ownership == OWNERSHIP_AUTO);
+        ASSERT_OK(resolve_line("-U --settings=override", "[Exec]\nPrivateUsers=no\n", &c));
+        ASSERT_EQ(c.users.range.mode, USERS_NO);
 }
 
 TEST(implications) {

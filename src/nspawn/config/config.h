@@ -123,6 +123,35 @@ typedef struct UnitConfig {
         bool user_scope; /* --user: the user's manager instead of the system's */
 } UnitConfig;
 
+typedef enum UsersMode {
+        USERS_NO,
+        USERS_YES,      /* the range that the tree's owner is in */
+        USERS_IDENTITY, /* the host's own first 64K users */
+        USERS_PICK,     /* a free range */
+        USERS_FIXED,    /* base and count */
+} UsersMode;
+
+typedef struct UsersRange {
+        UsersMode mode;
+        bool if_supported; /* USERS_NO where the kernel has no user namespaces */
+        uid_t base;
+        uint32_t count;
+} UsersRange;
+
+/* How the tree's files come to belong to the machine's users. */
+typedef enum UsersOwnership {
+        OWNERSHIP_DEFAULT, /* not after config_resolve() */
+        OWNERSHIP_OFF,     /* as they are */
+        OWNERSHIP_MAP,     /* by an ID-mapped mount */
+        OWNERSHIP_FOREIGN, /* the same, and they must be in the foreign range */
+        OWNERSHIP_AUTO,    /* the best that is possible */
+} UsersOwnership;
+
+typedef struct UserNamespaceConfig {
+        UsersRange range;
+        UsersOwnership ownership;
+} UserNamespaceConfig;
+
 /* A HOST[:GUEST] pair of interface names. Without GUEST it is equal to host, but for macvlan and ipvlan it is
  * NULL then, and the name is made from the host's with a prefix. */
 typedef struct InterfacePair {
@@ -231,6 +260,7 @@ typedef struct MachineConfig {
         PayloadConfig payload;
         IdentityConfig identity;
         UnitConfig unit;
+        UserNamespaceConfig users;
         NetworkConfig network;
         SecurityConfig security;
         IntegrationConfig integration;

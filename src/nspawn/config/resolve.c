@@ -241,6 +241,17 @@ static bool refuse_ambient_outside(const Settings *s) {
         return (c->ambient & ~bounding) != 0;
 }
 
+static bool refuse_users_and_writable_api(const Settings *s) {
+        return s->value.users.range.mode != USERS_NO && s->value.env.api_vfs_writable == API_VFS_WRITABLE_YES;
+}
+
+static bool refuse_users_and_host_network(const Settings *s) {
+        const NetworkConfig *n = &s->value.network;
+
+        return s->value.users.range.mode != USERS_NO && s->value.env.api_vfs_writable == API_VFS_WRITABLE_NETWORK &&
+                !n->private_network && !n->namespace_path && !has_network_member(n);
+}
+
 static const struct {
         bool (*applies)(const Settings *s);
         const char *message;
@@ -261,6 +272,12 @@ static const struct {
         { refuse_ambient_outside,
           "--ambient-capability= names a capability that the machine does not have: add it "
           "with --capability=" },
+        { refuse_users_and_writable_api,
+          "--private-users= cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes: the kernel's settings "
+          "belong to the host's users" },
+        { refuse_users_and_host_network,
+          "--private-users= with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=network needs --private-network or another "
+          "network option" },
 };
 
 static int check_refusals(const Settings *s) {
@@ -344,6 +361,9 @@ static int apply_implications(Settings *s, const char *plain_name) {
         n->private_network = n->private_network || n->namespace_path || has_network_member(n);
         c->source.read_only =
                 c->source.read_only || c->source.volatile_mode != VOLATILE_NO || has_root_mount(&c->mounts);
+
+        if (c->users.ownership == OWNERSHIP_DEFAULT)
+                c->users.ownership = c->users.range.mode == USERS_PICK ? OWNERSHIP_AUTO : OWNERSHIP_OFF;
 
         if (c->payload.mode == START_BOOT) {
                 r = split_boot_arguments(&c->payload);

@@ -126,10 +126,19 @@ const Setting settings_table[] = {
           .type = &value_bool, FIELD(value.unit.keep_unit) },
 
         /* — users — */
-        { OPTION(0, "private-users", "Run without a user namespace; there is nothing else yet"),
-          OPTIONAL("no", "yes"), .group = HELP_USERS, KEY("Exec", "PrivateUsers"),
+        { OPTION(0, "private-users", "Users of its own: no, yes (the range of the tree's owner), identity, "
+                                     "pick (a free range) or a range"),
+          OPTIONAL("MODE|BASE[:COUNT]", "yes"), .group = HELP_USERS, KEY("Exec", "PrivateUsers"),
           .trust = TRUST_PRIVILEGED, .mask = MASK_USERS,
-          .type = &value_no_private_users, FIELD(private_users) },
+          .type = &value_private_users, FIELD(value.users.range) },
+        { OPTION('U', NULL, "The same as --private-users=pick where the kernel has it, else =no"),
+          .implied = "pick", .group = HELP_USERS, .mask = MASK_USERS,
+          .type = &value_private_users_if_supported, FIELD(value.users.range) },
+        { OPTION(0, "private-users-ownership", "How the tree's files become the machine's: off, map, foreign "
+                                               "or auto"),
+          REQUIRED("MODE"), .group = HELP_USERS, KEY("Files", "PrivateUsersOwnership"),
+          .trust = TRUST_PRIVILEGED, .mask = MASK_USERS,
+          .type = &value_private_users_ownership, FIELD(value.users.ownership) },
 
         /* — network — */
         { OPTION(0, "private-network", "No network but loopback"),

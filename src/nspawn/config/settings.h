@@ -118,7 +118,6 @@ typedef struct Settings {
 
         /* Said, and turned into value or dealt with by config_resolve(). */
         bool boot, as_pid2;
-        bool private_users;
         bool no_pager, no_ask_password;
 
         Show show;

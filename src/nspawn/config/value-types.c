@@ -172,19 +172,6 @@ static int parse_bool_value(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         return 0;
 }
 
-static int parse_no_private_users(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
-        uint64_t base;
-
-        if (parse_bool(text) == 0) {
-                *(bool *) field = false;
-                return 0;
-        }
-        if (parse_bool(text) > 0 || streq(text, "pick") || streq(text, "identity") ||
-            streq(text, "managed") || parse_unsigned(text, UINT32_MAX, &base) >= 0)
-                return -EOPNOTSUPP;
-        return -EINVAL;
-}
-
 /* The first two names of an enum that begins with "no" and "yes" stand for all words of a boolean. */
 static int parse_enum(const ValueType *type, _unused_ ValueOrigin origin, const char *text, void *field) {
         bool boolean = streq(type->names[0], "no") && streq(type->names[1], "yes");
@@ -337,14 +324,6 @@ const ValueType value_bool = {
         .expects = "yes or no",
         .names = (const char *const[]){ "yes", "no" },
         .n_names = 2,
-};
-
-const ValueType value_no_private_users = {
-        .size = sizeof(bool),
-        .parse = parse_no_private_users,
-        .expects = "\"no\"",
-        .names = (const char *const[]){ "no" },
-        .n_names = 1,
 };
 
 #define DEFINE_ENUM(id, text, ...)                                                                           \

@@ -2,13 +2,13 @@
 #pragma once
 
 /* The types of values that settings_table names. Single values are in value-types.c, resource limits
- * in value-limits.c, lists and sets in value-lists.c, mounts in value-mounts.c. */
+ * in value-limits.c, lists and sets in value-lists.c, mounts in value-mounts.c, ranges of users in
+ * value-users.c. */
 
 #include "config/settings.h"
 
 /* bool */
 extern const ValueType value_bool;
-extern const ValueType value_no_private_users; /* "no" only, for now */
 
 /* enums */
 extern const ValueType value_show;
@@ -20,6 +20,11 @@ extern const ValueType value_timezone;
 extern const ValueType value_volatile;
 extern const ValueType value_settings_mode;
 extern const ValueType value_api_vfs_writable;
+
+/* users, in value-users.c */
+extern const ValueType value_private_users;
+extern const ValueType value_private_users_if_supported;
+extern const ValueType value_private_users_ownership;
 
 /* strings */
 extern const ValueType value_host_directory; /* made absolute */

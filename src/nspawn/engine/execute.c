@@ -43,16 +43,8 @@ static int attach(ExecuteContext *c, const Operation *o, int mount_fd, bool dire
 }
 
 static int do_mount(ExecuteContext *c, const Operation *o) {
-        _cleanup_free_ char *shifted = NULL;
-        const char *options = o->options;
-        int fd;
+        int fd = mount_new(o->what, NULL, o->options, o->attributes);
 
-        if ((o->flags & OPERATION_OWNED) && c->uid_shift > 0) {
-                if (asprintf(&shifted, "%s,uid=%u,gid=%u", options ?: "", c->uid_shift, c->uid_shift) < 0)
-                        return -ENOMEM;
-                options = shifted;
-        }
-        fd = mount_new(o->what, NULL, options, o->attributes);
         return fd < 0 ? fd : attach(c, o, fd, true);
 }
 
@@ -96,14 +88,16 @@ static int do_bind(ExecuteContext *c, const Operation *o) {
 }
 
 /* Parts can be cloned from an attached mount only (before Linux 6.15), so the new sysfs is laid over the host's
- * /sys in this namespace, which goes away with the whole of the host's tree when the root is changed. */
-static int open_sysfs(ExecuteContext *c) {
+ * /sys in this namespace, which goes away with the whole of the host's tree when the root is changed. All parts have
+ * the same attributes. Read-only is all that a user namespace gets where the host's is read-only. */
+static int open_sysfs(ExecuteContext *c, uint64_t attributes) {
         _cleanup_close_ int mount = -EBADF, place = -EBADF;
         int r;
 
         if (c->sysfs_fd >= 0)
                 return 0;
-        mount = mount_new("sysfs", NULL, NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
+        mount = mount_new("sysfs", NULL, NULL,
+                          attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
         if (mount < 0)
                 return TAKE_FD(mount);
         place = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -121,7 +115,7 @@ static int do_sysfs(ExecuteContext *c, const Operation *o) {
         bool directory = false;
         int mount, r;
 
-        r = open_sysfs(c);
+        r = open_sysfs(c, o->attributes);
         if (r < 0)
                 return r;
         part = openat(c->sysfs_fd, o->what, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -210,8 +204,6 @@ static int do_node(ExecuteContext *c, const Operation *o) {
                 /* The numbers 0:0 are the kernel's whiteout, free for all; other kinds never fail like this. */
                 return -errno;
         }
-        if (c->uid_shift > 0 && fchownat(parent, name, c->uid_shift, c->uid_shift, AT_SYMLINK_NOFOLLOW) < 0)
-                return -errno;
         return 0;
 }
 

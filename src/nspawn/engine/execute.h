@@ -7,7 +7,6 @@
 
 typedef struct ExecuteContext {
         int root_fd;       /* the guest's root, attached in this mount namespace */
-        uid_t uid_shift;   /* owner of what belongs to the guest's root */
         char *const *temporaries; /* by Operation.custom_index: a directory on the host, or NULL */
         int sysfs_fd;      /* kept by OPERATION_SYSFS between its rows; -EBADF at start; the caller closes it */
 } ExecuteContext;

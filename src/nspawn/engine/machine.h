@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "engine/image.h"
 #include "plan/plan.h"
+#include "plan/uid-range.h"
 
 typedef struct StageContext {
         const MachineConfig *config;
@@ -17,6 +18,7 @@ typedef struct StageContext {
         int socket_fd;     /* to the supervisor, see engine/handshake.h */
         int tree_fd;       /* a detached mount of the directory tree, or of the image's root */
         const Image *image; /* NULL for a directory tree */
+        UserMapping users; /* the guest's */
         int unix_export_fd; /* a detached mount for /run/host/unix-export, or -EBADF */
         const char *runtime_directory; /* of this machine on the host, absolute */
         const char *layer_directory; /* for an ephemeral machine's changes; NULL: in memory */
@@ -26,6 +28,7 @@ typedef struct StageContext {
         unsigned n_listen_fds; /* of socket activation, from fd 3 on; they go to the payload */
 
         /* Learned by the outer stage. */
+        int users_fd;    /* the guest's user namespace, or -EBADF */
         int root_fd;     /* the guest's root, attached in this mount namespace */
         sd_id128_t uuid; /* the machine's */
         const char *init; /* START_BOOT: path of the init found, one of our own literals */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "guest/users.h"
 #include "log.h"
 #include "loop-device.h"
 #include "mount-fd.h"
@@ -94,11 +95,29 @@ static int mount_device(const char *device, const ImageSlot *slot, ImagePlace pl
         return fd;
 }
 
+/* The one that is mounted before the others. */
+static bool is_first(const Image *image, ImagePlace place) {
+        return place == (image->plan.slots[IMAGE_ROOT].used ? IMAGE_ROOT : IMAGE_USR);
+}
+
+static int log_map_error(int error, const Image *image, ImagePlace place) {
+        const char *fstype = image->plan.slots[place].partition.fstype, *name = image_place_name(place);
+
+        if (error == -EINVAL || error == -EOPNOTSUPP)
+                return log_error_errno(error,
+                                       "%s: its %s file system (%s) cannot show files under other owners; "
+                                       "--private-users=no or =identity does without",
+                                       image->path, name, fstype);
+        return log_error_errno(error, "%s: cannot map the owners of its %s file system (%s): %m", image->path, name,
+                               fstype);
+}
+
 /* A detached mount. -ENODEV is left to the caller to tell. */
-static int mount_slot(const Image *image, ImagePlace place) {
+static int mount_slot(StageContext *context, ImagePlace place) {
+        const Image *image = context->image;
         const ImageSlot *slot = &image->plan.slots[place];
         char device[64];
-        int fd;
+        int fd, r;
 
         loop_path(image->loop_fds[place], device, sizeof(device));
         fd = mount_device(device, slot, place);
@@ -106,11 +125,20 @@ static int mount_slot(const Image *image, ImagePlace place) {
                 return fd == -ENODEV ? fd : log_mount_error(fd, image, place);
         if (slot->grow)
                 grow(image, place, fd);
-        return fd;
+        r = is_first(image, place) ? users_measure_tree(context, fd) : 0;
+        if (r >= 0) {
+                r = users_map_tree(context, fd);
+                if (r < 0)
+                        (void) log_map_error(r, image, place);
+        }
+        if (r >= 0)
+                return fd;
+        (void) safe_close(fd);
+        return r;
 }
 
 /* Where there is only a /usr, what leads there is made. */
-static int make_usr_root(const Image *image) {
+static int make_usr_root(StageContext *context) {
         static const struct {
                 const char *name, *target;
         } links[] = {
@@ -119,9 +147,9 @@ static int make_usr_root(const Image *image) {
         };
         _cleanup_close_ int usr = -EBADF, root = -EBADF;
 
-        usr = mount_slot(image, IMAGE_USR);
+        usr = mount_slot(context, IMAGE_USR);
         if (usr < 0)
-                return usr == -ENODEV ? log_mount_error(usr, image, IMAGE_USR) : TAKE_FD(usr);
+                return usr == -ENODEV ? log_mount_error(usr, context->image, IMAGE_USR) : TAKE_FD(usr);
         root = mount_new("tmpfs", NULL, "mode=755,size=25%,nr_inodes=1m", 0);
         if (root < 0)
                 return log_error_errno(root, "cannot make a root directory in memory: %m");
@@ -141,9 +169,9 @@ int image_mount_root(StageContext *context) {
         if (!image)
                 return 0;
         if (!image->plan.slots[IMAGE_ROOT].used)
-                fd = make_usr_root(image);
+                fd = make_usr_root(context);
         else {
-                fd = mount_slot(image, IMAGE_ROOT);
+                fd = mount_slot(context, IMAGE_ROOT);
                 if (fd == -ENODEV)
                         (void) log_mount_error(fd, image, IMAGE_ROOT);
         }
@@ -180,12 +208,13 @@ static int open_place(const Image *image, ImagePlace place, int root_fd) {
         return root_mount_point(root_fd, path, true);
 }
 
-static int place_slot(const Image *image, ImagePlace place, int root_fd) {
+static int place_slot(StageContext *context, ImagePlace place) {
+        const Image *image = context->image;
         bool optional = place == IMAGE_ESP || place == IMAGE_XBOOTLDR;
         _cleanup_close_ int target = -EBADF, mount = -EBADF;
         int r;
 
-        target = open_place(image, place, root_fd);
+        target = open_place(image, place, context->root_fd);
         if (target < 0 && optional) {
                 log_debug("%s: there is no directory for its %s partition", image->path,
                           image_place_name(place));
@@ -194,7 +223,7 @@ static int place_slot(const Image *image, ImagePlace place, int root_fd) {
         if (target < 0)
                 return log_error_errno(target, "%s: no place for its %s partition at %s: %m", image->path,
                                        image_place_name(place), image_place_path(place));
-        mount = mount_slot(image, place);
+        mount = mount_slot(context, place);
         if (mount == -ENODEV && optional) {
                 log_debug("%s: this kernel cannot mount its %s partition", image->path,
                           image_place_name(place));
@@ -213,7 +242,7 @@ static int place_slot(const Image *image, ImagePlace place, int root_fd) {
 int image_mount_usr(StageContext *context) {
         if (!context->image || !context->image->plan.slots[IMAGE_USR].used)
                 return 0;
-        return place_slot(context->image, IMAGE_USR, context->root_fd);
+        return place_slot(context, IMAGE_USR);
 }
 
 /* Whether --volatile= or --ephemeral leave a place to the image. */
@@ -240,6 +269,6 @@ int image_mount_rest(StageContext *context) {
                 return 0;
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
                 if (context->image->plan.slots[place].used && is_wanted(&context->config->source, place))
-                        r = place_slot(context->image, place, context->root_fd);
+                        r = place_slot(context, place);
         return r;
 }

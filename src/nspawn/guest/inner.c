@@ -31,6 +31,7 @@
 #include "guest/payload.h"
 #include "guest/privileges.h"
 #include "guest/user.h"
+#include "guest/users.h"
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
@@ -41,6 +42,7 @@ static int step_descriptors(StageContext *context) {
         unsigned first = STDERR_FILENO + 1 + context->n_listen_fds, socket = (unsigned) context->socket_fd;
 
         context->tree_fd = context->payload_cgroup_fd = context->unix_export_fd = context->root_fd = -EBADF;
+        context->users_fd = -EBADF;
         if ((socket > first && close_range(first, socket - 1, 0) < 0) || close_range(socket + 1, ~0U, 0) < 0)
                 return log_error_errno(-errno, "cannot close the host's descriptors: %m");
         return 0;
@@ -52,16 +54,42 @@ static int step_cgroup_namespace(StageContext *context) {
         return unshare(CLONE_NEWCGROUP) < 0 ? log_error_errno(-errno, "cannot create a cgroup namespace: %m") : 0;
 }
 
+/* Mounts that were copied into another user's namespace cannot be moved, so the root could not be changed to one of
+ * them. A copy of them that is made here can. */
+static int copy_root(StageContext *context) {
+        _cleanup_close_ int place = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), mount = -EBADF;
+        int r;
+
+        if (place < 0)
+                return log_error_errno(-errno, "cannot find the machine's root: %m");
+        mount = mount_clone(place, "", true);
+        r = mount < 0 ? mount : mount_attach(mount, place);
+        if (r < 0)
+                return log_error_errno(r, "cannot copy the mounts of the machine's root: %m");
+        context->root_fd = TAKE_FD(mount);
+        return 0;
+}
+
 static int step_root(StageContext *context) {
+        if (context->users.count > 0)
+                return copy_root(context);
         context->root_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return context->root_fd < 0 ? log_error_errno(-errno, "cannot find the machine's root: %m") : 0;
+}
+
+/* A network namespace that was joined is not the user namespace's own, so only the sysfs that the outer stage has
+ * mounted can show it. */
+static int existing_sysfs(const StageContext *context) {
+        if (context->users.count == 0 || !context->config->network.namespace_path)
+                return -EBADF;
+        return open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 static int step_filesystem(StageContext *context) {
         ExecuteContext execute = {
                 .root_fd = context->root_fd,
                 .temporaries = context->mount_temporaries,
-                .sysfs_fd = -EBADF,
+                .sysfs_fd = existing_sysfs(context),
         };
         int r = execute_operations(&execute, &context->plan->filesystem.inner);
 
@@ -139,6 +167,7 @@ static int step_ready(StageContext *context) {
 
 static const Step steps[] = {
         { "descriptors", step_descriptors },
+        { "users", users_become_root },
         { "cgroup-namespace", step_cgroup_namespace },
         { "root", step_root },
         { "filesystem", step_filesystem },

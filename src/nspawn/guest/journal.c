@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "guest/users.h"
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
@@ -53,8 +54,10 @@ static int make_host_directory(const char *path) {
         return 0;
 }
 
-static int bind_host_directory(int root_fd, const JournalPlace *place) {
+/* On the host the files are root's. */
+static int bind_host_directory(const StageContext *context, const JournalPlace *place) {
         _cleanup_close_ int source = -EBADF, mount = -EBADF, target = -EBADF;
+        int r;
 
         source = open(place->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (source < 0)
@@ -62,7 +65,10 @@ static int bind_host_directory(int root_fd, const JournalPlace *place) {
         mount = mount_clone(source, "", false);
         if (mount < 0)
                 return TAKE_FD(mount);
-        target = root_mount_point(root_fd, place->path, true);
+        r = users_map_files(context, mount, false);
+        if (r < 0)
+                return r;
+        target = root_mount_point(context->root_fd, place->path, true);
         return target < 0 ? TAKE_FD(target) : mount_attach(mount, target);
 }
 
@@ -73,14 +79,17 @@ static int link_host(StageContext *context, const JournalPlace *place) {
         /* Where a link of an earlier "guest" run stands, the files shall be the host's from now on. */
         if (lstat(place->path, &st) >= 0 && S_ISLNK(st.st_mode) && unlink(place->path) < 0)
                 return -errno;
+        users_act_as_host();
         r = make_host_directory(place->path);
-        return r < 0 ? r : bind_host_directory(context->root_fd, place);
+        users_act_as_guest(context);
+        return r < 0 ? r : bind_host_directory(context, place);
 }
 
 static int link_guest(StageContext *context, const JournalPlace *place) {
         _cleanup_close_ int made = -EBADF, plain = -EBADF;
         char target[PATH_MAX], existing[PATH_MAX];
         ssize_t n;
+        int r;
 
         if (!context->config->source.directory)
                 return -EOPNOTSUPP; /* the host has no path to what is in an image */
@@ -103,7 +112,10 @@ static int link_guest(StageContext *context, const JournalPlace *place) {
                         return -errno;
         } else if (errno == EINVAL && rmdir(place->path) < 0)
                 return -errno; /* ENOTEMPTY: the host holds journal files of this machine */
-        return symlink(target, place->path) < 0 ? -errno : 0;
+        users_act_as_host();
+        r = symlink(target, place->path) < 0 ? -errno : 0;
+        users_act_as_guest(context);
+        return r;
 }
 
 /* Follows what an earlier run has left, and makes nothing of its own. */
@@ -112,7 +124,7 @@ static int link_automatic(StageContext *context, const JournalPlace *place) {
 
         if (lstat(place->path, &st) < 0)
                 return 0;
-        return S_ISDIR(st.st_mode) ? bind_host_directory(context->root_fd, place) : 0;
+        return S_ISDIR(st.st_mode) ? bind_host_directory(context, place) : 0;
 }
 
 static int link_by_mode(StageContext *context, const JournalPlace *place) {

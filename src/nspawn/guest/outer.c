@@ -32,6 +32,7 @@
 #include "guest/privileges.h"
 #include "guest/root.h"
 #include "guest/tree.h"
+#include "guest/users.h"
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
@@ -68,11 +69,30 @@ static int join_network_namespace(const char *path) {
         return 0;
 }
 
+/* The kernel lets a user namespace have a new procfs or sysfs only where it can see one that nothing is hidden in,
+ * and in a container, which may be our host, that is not so. What is put here goes with the host's tree. The sysfs is
+ * that of the network namespace we are in. */
+static void show_api_file_systems(void) {
+        static const char *const types[][2] = { { "proc", "/proc" }, { "sysfs", "/sys" } };
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                _cleanup_close_ int mount = mount_new(types[i][0], NULL, NULL, 0), place = -EBADF;
+                int r = mount;
+
+                if (r >= 0)
+                        r = place = open(types[i][1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (r >= 0)
+                        r = mount_attach(mount, place);
+                if (r < 0)
+                        (void) log_debug_errno(r, "no new %s is mounted for the machine to see: %m", types[i][0]);
+        }
+}
+
 /* The working directory is what carries the root into the next mount namespace: the kernel moves it to the copy
  * of the mount it is on. */
 static int step_birth(StageContext *context) {
         const NetworkConfig *network = &context->config->network;
-        uint64_t flags = CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+        uint64_t flags = CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS;
         _cleanup_close_ int pidfd = -EBADF;
         Message leader = { .type = MESSAGE_LEADER, .uuid = context->uuid };
         pid_t pid;
@@ -90,6 +110,13 @@ static int step_birth(StageContext *context) {
         } else if (network->private_network)
                 flags |= CLONE_NEWNET;
 
+        if (context->users.count > 0)
+                show_api_file_systems();
+        if (context->users.count == 0)
+                flags |= CLONE_NEWIPC; /* else users_become_root() makes it */
+        r = users_enter_namespace(context);
+        if (r < 0)
+                return r;
         pid = process_clone(flags, context->payload_cgroup_fd, &pidfd);
         if (pid < 0)
                 return log_error_errno(pid, "cannot create the machine's namespaces: %m");
@@ -102,6 +129,7 @@ static int step_birth(StageContext *context) {
 
 static const Step steps[] = {
         { "propagation", step_propagation },
+        { "user-namespace", users_make_namespace },
         { "image", image_mount_root },
         { "root", root_attach },
         { "usr", image_mount_usr },

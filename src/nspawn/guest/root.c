@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "guest/users.h"
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
@@ -47,6 +48,19 @@ static int stack(StageContext *context, int mount, int *fd) {
         return 0;
 }
 
+static int report_unmapped(const StageContext *context, int error) {
+        const char *directory = context->config->source.directory;
+
+        if (error == -EINVAL || error == -EOPNOTSUPP)
+                return log_error_errno(error,
+                                       "%s: this file system, or one that is mounted below, cannot show files under "
+                                       "other owners; --private-users=no or =identity does without",
+                                       directory);
+        if (error == -EPERM)
+                return log_error_errno(error, "%s: the owners of this mount's files are mapped already", directory);
+        return log_error_errno(error, "%s: cannot map the owners of its files to the machine's users: %m", directory);
+}
+
 /* The clone would otherwise share its mount events with the host's mount of the tree. */
 int root_attach(StageContext *context) {
         const SourceConfig *source = &context->config->source;
@@ -54,6 +68,11 @@ int root_attach(StageContext *context) {
         int r;
 
         r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
+        if (r >= 0 && !context->image) { /* of an image, the parts are mapped one by one */
+                r = users_map_tree(context, context->tree_fd);
+                if (r < 0)
+                        return report_unmapped(context, r);
+        }
         if (r >= 0 && read_only)
                 r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, false);
         if (r >= 0)
@@ -174,7 +193,10 @@ int root_add_layers(StageContext *context) {
         int r = 0;
 
         if (source->ephemeral || source->volatile_mode == VOLATILE_OVERLAY) {
+                /* Overlayfs works in its layers as the user that mounts it. */
+                users_act_as_host();
                 r = add_overlay(context);
+                users_act_as_guest(context);
                 if (r < 0)
                         return log_error_errno(r, "%s: cannot lay a temporary layer over the tree: %m",
                                                source_path(source));

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "engine/security-facts.h"
 #include "fd.h"
@@ -62,6 +63,7 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
         facts.systemd_running = sd_booted() > 0;
         facts.have_fuse = can_open("/dev/fuse");
         facts.have_tun = can_open("/dev/net/tun");
+        facts.have_user_namespaces = access("/proc/self/ns/user", F_OK) >= 0;
         security_facts_read(&facts.security);
         facts.security.seccomp_disabled = !config->env.seccomp;
         if (config->network.private_network) {

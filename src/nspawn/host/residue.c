@@ -20,6 +20,7 @@
 #include "host/machine-lock.h"
 #include "host/runtime-directory.h"
 #include "host/temporary.h"
+#include "host/uid-range.h"
 #include "lock-file.h"
 #include "log.h"
 
@@ -67,7 +68,7 @@ static int remove_directories(const char *machine) {
 }
 
 static int remove_recorded(const char *machine, int runtime_fd) {
-        _cleanup_free_ char *cgroup = NULL, *tree = NULL;
+        _cleanup_free_ char *cgroup = NULL, *tree = NULL, *users = NULL;
         int r = 0;
 
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_CGROUP, &cgroup) >= 0)
@@ -77,6 +78,8 @@ static int remove_recorded(const char *machine, int runtime_fd) {
                                          machine);
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_TREE, &tree) >= 0)
                 machine_lock_remove_stale(tree);
+        if (runtime_record_read(runtime_fd, RUNTIME_RECORD_USERS, &users) >= 0)
+                uid_range_remove_stale(users);
         if (r >= 0) {
                 r = temporary_remove_recorded(runtime_fd);
                 if (r < 0)

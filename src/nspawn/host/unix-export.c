@@ -46,8 +46,9 @@ static int make_place(const char *machine) {
         return fd < 0 ? -errno : fd;
 }
 
-int unix_export_make(UndoLog *undo, const char *machine, int *ret) {
+int unix_export_make(UndoLog *undo, const char *machine, uid_t owner, int *ret) {
         _cleanup_close_ int guest = -EBADF, host = -EBADF, place = -EBADF;
+        char options[80];
         int r;
 
         place = make_place(machine);
@@ -57,7 +58,8 @@ int unix_export_make(UndoLog *undo, const char *machine, int *ret) {
         if (r < 0)
                 return r;
 
-        host = mount_new("tmpfs", NULL, "mode=0755,size=4M,nr_inodes=64", SAFE);
+        (void) snprintf(options, sizeof(options), "mode=0755,size=4M,nr_inodes=64,uid=%u,gid=%u", owner, owner);
+        host = mount_new("tmpfs", NULL, options, SAFE);
         r = host < 0 ? host : mount_attach(host, place);
         /* Before Linux 6.15 only an attached mount can be copied: so the guest's is taken while this is writable. */
         if (r >= 0)

@@ -8,4 +8,4 @@
 
 /* Makes it and mounts the host's read-only view. *ret is a detached writable mount for the guest. machine must live
  * until the undo log has run. Logs. */
-int unix_export_make(UndoLog *undo, const char *machine, int *ret) _must_check_;
+int unix_export_make(UndoLog *undo, const char *machine, uid_t owner, int *ret) _must_check_;

@@ -2,7 +2,7 @@
 
 /* Theory of operation: the API file systems every payload expects are rows of the tables below; each row names
  * the condition under which it applies. The user's own mounts come after them, parents before children, and win:
- * a row whose place the user took is left out. What must see the guest's namespaces (procfs, mqueue, cgroup2,
+ * a row whose place the user took is left out. What must see the guest's namespaces (procfs, mqueue, devpts, cgroup2,
  * with a private network sysfs) is the inner list; all else is the outer one, because it needs the host's
  * privileges when the guest has a user namespace, and because the guest then cannot take it apart.
  *
@@ -28,6 +28,8 @@ typedef enum Condition {
         TMPFS_TMP,       /* unless $SYSTEMD_NSPAWN_TMPFS_TMP=0 */
         HOST_NETWORK,
         PRIVATE_NETWORK,
+        CGROUP_NAMESPACE, /* unless $SYSTEMD_NSPAWN_USE_CGNS=0 */
+        HOST_CGROUPS,
         HAVE_FUSE,
         HAVE_TUN,
         API_READ_ONLY,   /* unless $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes */
@@ -41,9 +43,6 @@ typedef struct Row {
 
 #define MOUNT(c, path, type, opts, attrs)                                                                    \
         { c, { .kind = OPERATION_MOUNT, .where = path, .what = type, .options = opts, .attributes = attrs } }
-#define OWNED(c, path, type, opts, attrs)                                                                    \
-        { c, { .kind = OPERATION_MOUNT, .where = path, .what = type, .options = opts, .attributes = attrs,   \
-               .flags = OPERATION_OWNED } }
 #define DIRECTORY(c, path, m) { c, { .kind = OPERATION_DIRECTORY, .where = path, .mode = m } }
 #define SYMLINK(c, path, to) { c, { .kind = OPERATION_SYMLINK, .where = path, .what = to } }
 #define NODE(c, path, m, dev) { c, { .kind = OPERATION_NODE, .where = path, .mode = m, .device = dev } }
@@ -61,16 +60,17 @@ typedef struct Row {
                              .flags = OPERATION_OPTIONAL } }
 
 static const Row outer_rows[] = {
-        OWNED(TMPFS_TMP, "/tmp", "tmpfs", "mode=1777,size=10%,nr_inodes=400k,?usrquota", NOSUID | NODEV | STRICTATIME),
+        MOUNT(TMPFS_TMP, "/tmp", "tmpfs", "mode=1777,size=10%,nr_inodes=400k,?usrquota", NOSUID | NODEV | STRICTATIME),
 
         MOUNT(HOST_NETWORK, "/sys", "sysfs", NULL, RO | NOSUID | NOEXEC | NODEV),
-        OWNED(PRIVATE_NETWORK, "/sys", "tmpfs", "mode=555,size=4m,nr_inodes=1k", NOSUID | NOEXEC | NODEV),
+        MOUNT(PRIVATE_NETWORK, "/sys", "tmpfs", "mode=555,size=4m,nr_inodes=1k", NOSUID | NOEXEC | NODEV),
         DIRECTORY(PRIVATE_NETWORK, "/sys/fs/cgroup", 0755),
         DIRECTORY(PRIVATE_NETWORK, "/sys/fs/bpf", 0755),
+        MOUNT(HOST_CGROUPS, "/sys/fs/cgroup", "cgroup2", NULL, NOSUID | NOEXEC | NODEV),
 
-        OWNED(ALWAYS, "/dev", "tmpfs", "mode=755,size=4m,nr_inodes=64k", NOSUID | STRICTATIME),
-        OWNED(ALWAYS, "/dev/shm", "tmpfs", "mode=1777,size=10%,nr_inodes=400k,?usrquota", NOSUID | NODEV | STRICTATIME),
-        MOUNT(ALWAYS, "/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5", NOSUID | NOEXEC),
+        MOUNT(ALWAYS, "/dev", "tmpfs", "mode=755,size=4m,nr_inodes=64k", NOSUID | STRICTATIME),
+        MOUNT(ALWAYS, "/dev/shm", "tmpfs", "mode=1777,size=10%,nr_inodes=400k,?usrquota", NOSUID | NODEV | STRICTATIME),
+        DIRECTORY(ALWAYS, "/dev/pts", 0755),
         DIRECTORY(ALWAYS, "/dev/mqueue", 0755),
         SYMLINK(ALWAYS, "/dev/ptmx", "pts/ptmx"),
         SYMLINK(ALWAYS, "/dev/fd", "/proc/self/fd"),
@@ -87,7 +87,7 @@ static const Row outer_rows[] = {
         DEVICE(HAVE_FUSE, "fuse", 10, 229),
         DEVICE(HAVE_TUN, "net/tun", 10, 200),
 
-        OWNED(ALWAYS, "/run", "tmpfs", "mode=755,size=20%,nr_inodes=800k", NOSUID | NODEV | STRICTATIME),
+        MOUNT(ALWAYS, "/run", "tmpfs", "mode=755,size=20%,nr_inodes=800k", NOSUID | NODEV | STRICTATIME),
         DIRECTORY(ALWAYS, "/run/host", 0755),
         { ALWAYS, { .kind = OPERATION_BIND_SELF, .where = "/run/host", .what = "/run/host" } },
         DIRECTORY(ALWAYS, "/run/host/incoming", 0600),
@@ -124,8 +124,9 @@ static const Row inner_rows[] = {
         REBIND_READ_ONLY(API_READ_ONLY, "/proc/fs"),
         REBIND_READ_ONLY(API_READ_ONLY, "/proc/irq"),
         REBIND_READ_ONLY(API_READ_ONLY, "/proc/scsi"),
+        MOUNT(ALWAYS, "/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5", NOSUID | NOEXEC),
         MOUNT(ALWAYS, "/dev/mqueue", "mqueue", NULL, NOSUID | NOEXEC | NODEV),
-        MOUNT(ALWAYS, "/sys/fs/cgroup", "cgroup2", NULL, NOSUID | NOEXEC | NODEV),
+        MOUNT(CGROUP_NAMESPACE, "/sys/fs/cgroup", "cgroup2", NULL, NOSUID | NOEXEC | NODEV),
 };
 
 /* After the user's mounts, for which places have to be made. */
@@ -145,6 +146,10 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
                 return !config->network.private_network;
         case PRIVATE_NETWORK:
                 return config->network.private_network;
+        case CGROUP_NAMESPACE:
+                return config->env.use_cgns;
+        case HOST_CGROUPS:
+                return !config->env.use_cgns;
         case HAVE_FUSE:
                 return facts->have_fuse;
         case HAVE_TUN:
@@ -216,7 +221,7 @@ static Operation operation_from_custom(const MountsConfig *mounts, const CustomM
                 o.what = "tmpfs";
                 o.options = m->options ?: "mode=0755";
                 o.attributes |= NOSUID | NODEV | STRICTATIME;
-                o.flags = OPERATION_OWNED;
+                o.flags = 0;
                 break;
         case MOUNT_INACCESSIBLE:
                 o.kind = OPERATION_MASK;
@@ -256,7 +261,7 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
 /* What lies below a file system that only the inner stage can mount has to wait for it. */
 static bool belongs_inside(const CustomMount *m, const MachineConfig *config) {
         return path_below(m->destination, "/proc") || path_below(m->destination, "/dev/mqueue") ||
-                path_below(m->destination, "/sys/fs/cgroup") ||
+                path_below(m->destination, "/dev/pts") || path_below(m->destination, "/sys/fs/cgroup") ||
                 (config->network.private_network && path_below(m->destination, "/sys"));
 }
 

@@ -29,7 +29,6 @@ typedef enum OperationFlags {
         OPERATION_OPTIONAL = 1 << 0,  /* a missing source or target is no error */
         OPERATION_RECURSIVE = 1 << 1, /* with the mounts below the source */
         OPERATION_EXISTING = 1 << 2,  /* the target is never made */
-        OPERATION_OWNED = 1 << 3,     /* belongs to the guest's root: gets the machine's UID and GID shift */
 } OperationFlags;
 
 /* All strings are borrowed: literals, the configuration's, or the plan's own. */

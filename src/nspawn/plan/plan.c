@@ -19,13 +19,16 @@ static void set_host0_address(const MachineConfig *config, NetworkPlan *network)
 }
 
 static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
+        const UsersRange *range = &config->users.range;
         int r;
 
+        plan->user_namespace =
+                range->mode != USERS_NO && (facts->have_user_namespaces || !range->if_supported);
         r = filesystem_plan(config, facts, &plan->filesystem);
         if (r < 0)
                 return r;
-        r = security_plan(&config->security, config->network.private_network, false, &facts->security,
-                          &plan->security);
+        r = security_plan(&config->security, config->network.private_network, plan->user_namespace,
+                          &facts->security, &plan->security);
         if (r < 0)
                 return r;
         r = seccomp_for(&plan->security.seccomp, &plan->seccomp);
@@ -58,6 +61,8 @@ void machine_plan_done(MachinePlan *plan) {
 void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FILE *f) {
         fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, config->source.image ? "image" : "directory",
                 source_path(&config->source));
+        if (plan->user_namespace)
+                fputs("users: its own\n", f);
         filesystem_plan_print(&plan->filesystem, f);
         fprintf(f, "capabilities: %#llx\nambient: %#llx\nsystem call filter: %zu instructions\n",
                 (unsigned long long) plan->security.capabilities, (unsigned long long) plan->security.ambient,

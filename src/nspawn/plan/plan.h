@@ -11,6 +11,7 @@
 #include "plan/security.h"
 
 typedef struct MachinePlan {
+        bool user_namespace; /* the machine has users of its own */
         FilesystemPlan filesystem;
         SecurityPlan security;
         SeccompProgram seccomp;

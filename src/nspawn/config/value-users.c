@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: the words of --private-users= come before its numbers, so "0" and "1" are booleans, as they
+ * are with systemd-nspawn. A range must leave out the last user number, which means "nobody at all" to the kernel. */
+
+#include "config/value-types.h"
+#include "parse.h"
+
+#define DEFAULT_COUNT 65536u
+
+static const struct {
+        const char *name;
+        UsersMode mode;
+} users_modes[] = {
+        { "identity", USERS_IDENTITY },
+        { "pick", USERS_PICK },
+};
+
+/* BASE[:COUNT] */
+static int parse_range(const char *text, UsersRange *range) {
+        const char *colon = strchr(text, ':');
+        _cleanup_free_ char *first = colon ? strndup(text, (size_t) (colon - text)) : NULL;
+        uint64_t base, count = DEFAULT_COUNT;
+
+        if (colon && !first)
+                return -ENOMEM;
+        if (parse_unsigned(first ?: text, UINT32_MAX, &base) < 0 ||
+            (colon && parse_unsigned(colon + 1, UINT32_MAX, &count) < 0))
+                return -EINVAL;
+        if (count == 0 || base + count > UINT32_MAX)
+                return -EINVAL;
+        *range = (UsersRange){ .mode = USERS_FIXED, .base = (uid_t) base, .count = (uint32_t) count };
+        return 0;
+}
+
+static int parse_private_users(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        UsersRange *range = field;
+        int r;
+
+        r = parse_bool(text);
+        if (r >= 0) {
+                *range = (UsersRange){ .mode = r > 0 ? USERS_YES : USERS_NO };
+                return 0;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(users_modes); i++)
+                if (streq(text, users_modes[i].name)) {
+                        *range = (UsersRange){ .mode = users_modes[i].mode };
+                        return 0;
+                }
+        return streq(text, "managed") ? -EOPNOTSUPP : parse_range(text, range);
+}
+
+static int parse_if_supported(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+        UsersRange *range = field;
+        int r;
+
+        r = parse_private_users(type, origin, text, field);
+        if (r >= 0)
+                range->if_supported = true;
+        return r;
+}
+
+static const char *const ownership_names[] = { "", "off", "map", "foreign", "auto" };
+
+static int parse_ownership(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        for (size_t i = 1; i < ELEMENTSOF(ownership_names); i++)
+                if (streq(text, ownership_names[i])) {
+                        *(UsersOwnership *) field = (UsersOwnership) i;
+                        return 0;
+                }
+        return streq(text, "chown") ? -EOPNOTSUPP : -EINVAL;
+}
+
+#define USERS_TYPE(id, function)                                                                             \
+        const ValueType value_##id = {                                                                       \
+                .size = sizeof(UsersRange),                                                                  \
+                .parse = function,                                                                           \
+                .expects = "no, yes, identity, pick or a range BASE[:COUNT]",                                \
+                .names = (const char *const[]){ "no", "yes", "identity", "pick" },                           \
+                .n_names = 4,                                                                                \
+        }
+
+USERS_TYPE(private_users, parse_private_users);
+USERS_TYPE(private_users_if_supported, parse_if_supported);
+
+const ValueType value_private_users_ownership = {
+        .size = sizeof(UsersOwnership),
+        .parse = parse_ownership,
+        .expects = "one of off, map, foreign or auto",
+        .names = ownership_names,
+        .n_names = ELEMENTSOF(ownership_names),
+};

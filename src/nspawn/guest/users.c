@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: the namespace is made by the outer stage before anything else, because the tree is mounted by
+ * its map. While that stage works it stays outside, with the host's privileges; but what it makes in the tree, in
+ * /dev and /run, has to belong to the guest's root. So it takes that user for all it does with files
+ * (setfsuid(2)): the kernel gives new files to it, and so it does with the root of a new tmpfs, and it can make files
+ * in the mapped tree at all, where the host's root has no number. A security bit keeps the privileges meanwhile. Just
+ * before the inner stage is born, the outer one enters the namespace: then all other namespaces are made in it and
+ * belong to the guest. */
+
+#include "guest/users.h"
+
+#include <grp.h>
+#include <linux/mount.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "log.h"
+#include "mount-fd.h"
+#include "user-namespace.h"
+
+int users_make_namespace(StageContext *context) {
+        const UserMapping *users = &context->users;
+        const IdMap map = { .outside_uid = users->base, .outside_gid = users->base, .count = users->count };
+
+        if (users->count == 0)
+                return 0;
+        context->users_fd = user_namespace_make(&map);
+        if (context->users_fd < 0)
+                return log_error_errno(context->users_fd, "cannot create a user namespace for the users %u to %u: %m",
+                                       users->base, users->base + users->count - 1);
+        if (users->base == 0)
+                return 0;
+        if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
+                return log_error_errno(-errno, "cannot keep the privileges of this process: %m");
+        users_act_as_guest(context);
+        return 0;
+}
+
+void users_act_as_host(void) {
+        (void) setfsuid(0);
+        (void) setfsgid(0);
+}
+
+void users_act_as_guest(const StageContext *context) {
+        (void) setfsuid(context->users.base);
+        (void) setfsgid(context->users.base);
+}
+
+int users_enter_namespace(StageContext *context) {
+        if (context->users.count == 0)
+                return 0;
+        users_act_as_host();
+        return setns(context->users_fd, CLONE_NEWUSER) < 0 ?
+                log_error_errno(-errno, "cannot enter the machine's user namespace: %m") :
+                0;
+}
+
+int users_map_files(const StageContext *context, int mount_fd, bool recursive) {
+        return context->users.base > 0 ? mount_map_ids(mount_fd, context->users_fd, recursive) : 0;
+}
+
+int users_map_tree(const StageContext *context, int mount_fd) {
+        const UserMapping *users = &context->users;
+        const IdMap map = {
+                .inside_uid = users->tree_base,
+                .outside_uid = users->base,
+                .inside_gid = users->tree_base,
+                .outside_gid = users->base,
+                .count = users->count,
+        };
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!users->map_tree)
+                return 0;
+        if (users->tree_base == 0)
+                return mount_map_ids(mount_fd, context->users_fd, true);
+        fd = user_namespace_make(&map);
+        return fd < 0 ? TAKE_FD(fd) : mount_map_ids(mount_fd, fd, true);
+}
+
+int users_measure_tree(StageContext *context, int mount_fd) {
+        const UserNamespaceConfig *config = &context->config->users;
+        struct stat st;
+
+        if (context->users.count == 0)
+                return 0;
+        if (fstat(mount_fd, &st) < 0)
+                return log_error_errno(-errno, "cannot tell the image's owner: %m");
+        context->users.tree_base = uid_range_base(st.st_uid);
+        if (config->range.mode == USERS_YES && context->users.tree_base != context->users.base)
+                return log_error_errno(-EOPNOTSUPP,
+                                       "--private-users=yes: the image's root directory belongs to user %u; give "
+                                       "--private-users=%u instead",
+                                       st.st_uid, context->users.tree_base);
+        return user_mapping_complete(config, &context->users);
+}
+
+/* What an IPC namespace has in /dev/mqueue belongs to whoever makes it, so that has waited until now. */
+int users_become_root(StageContext *context) {
+        if (context->users.count == 0)
+                return 0;
+        if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+                return log_error_errno(-errno, "cannot become root of the machine's user namespace: %m");
+        return unshare(CLONE_NEWIPC) < 0 ? log_error_errno(-errno, "cannot create an IPC namespace: %m") : 0;
+}

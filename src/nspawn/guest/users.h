@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The guest's user namespace, and whose the files are that the stages make. Nothing happens for a machine that has
+ * the host's users. */
+
+#include "engine/machine.h"
+
+/* Outer stage: makes the namespace (users_fd). From here on the files that this stage makes are the guest's root's. */
+int users_make_namespace(StageContext *context);
+
+/* Outer stage: for what the host is to own, and back. */
+void users_act_as_host(void);
+void users_act_as_guest(const StageContext *context);
+
+/* Outer stage: whatever is born from now on lives in the namespace. Logs. */
+int users_enter_namespace(StageContext *context) _must_check_;
+
+/* Outer stage: looks whom an image belongs to, by the mount of its first file system. Logs. */
+int users_measure_tree(StageContext *context, int mount_fd) _must_check_;
+
+/* Outer stage: shows the owners of a detached mount, and of those below it if recursive, by a mapping from what the
+ * file system stores. Silent. */
+int users_map_tree(const StageContext *context, int mount_fd);
+int users_map_files(const StageContext *context, int mount_fd, bool recursive);
+
+/* Inner stage: root of the namespace. */
+int users_become_root(StageContext *context);
