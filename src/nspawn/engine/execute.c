@@ -18,6 +18,7 @@
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
+#include "user-namespace.h"
 
 typedef int (*operation_function_t)(ExecuteContext *context, const Operation *o);
 
@@ -69,10 +70,62 @@ static int clone_source(int source_fd, const Operation *o, bool *ret_directory) 
         return TAKE_FD(mount);
 }
 
+/* The target decides on "owneridmap"; one that is yet to be made will be root's. */
+static int target_owner(ExecuteContext *c, const Operation *o, IdMap *map) {
+        _cleanup_close_ int target = -EBADF;
+        struct stat st;
+
+        map->outside_uid = map->outside_gid = c->users_base;
+        if (o->idmap == BIND_IDMAP_ROOT)
+                return 0;
+        target = root_open(c->root_fd, o->where, O_PATH);
+        if (target == -ENOENT)
+                return 0;
+        if (target < 0 || fstat(target, &st) < 0)
+                return target < 0 ? target : -errno;
+        map->outside_uid = st.st_uid;
+        map->outside_gid = st.st_gid;
+        return 0;
+}
+
+/* The source's owner appears as one user of the guest, and what this user writes is the owner's. Others are nobody. */
+static int map_owner(ExecuteContext *c, const Operation *o, int source_fd, int mount_fd) {
+        IdMap map = { .count = 1 };
+        _cleanup_close_ int users = -EBADF;
+        struct stat st;
+        int r;
+
+        if (fstat(source_fd, &st) < 0)
+                return -errno;
+        map.inside_uid = st.st_uid;
+        map.inside_gid = st.st_gid;
+        r = target_owner(c, o, &map);
+        if (r < 0)
+                return r;
+        users = user_namespace_make(&map);
+        return users < 0 ? users : mount_map_ids(mount_fd, users, o->flags & OPERATION_RECURSIVE);
+}
+
+static int map_source(ExecuteContext *c, const Operation *o, int source_fd, int mount_fd) {
+        switch (o->idmap) {
+        case BIND_IDMAP_NONE:
+                break;
+        case BIND_IDMAP_MAP:
+                /* What comes from the tree has the guest's owners already. */
+                if (c->users_base == 0 || o->kind == OPERATION_BIND_SELF)
+                        break;
+                return mount_map_ids(mount_fd, c->users_fd, o->flags & OPERATION_RECURSIVE);
+        case BIND_IDMAP_ROOT:
+        case BIND_IDMAP_OWNER:
+                return map_owner(c, o, source_fd, mount_fd);
+        }
+        return 0;
+}
+
 static int do_bind(ExecuteContext *c, const Operation *o) {
         _cleanup_close_ int source = -EBADF;
         bool directory = false;
-        int mount;
+        int mount, r;
 
         if (o->kind == OPERATION_BIND_HOST) {
                 source = open(isempty(o->what) ? c->temporaries[o->custom_index] : o->what, O_PATH | O_CLOEXEC);
@@ -84,7 +137,14 @@ static int do_bind(ExecuteContext *c, const Operation *o) {
                         return TAKE_FD(source);
         }
         mount = clone_source(source, o, &directory);
-        return mount < 0 ? mount : attach(c, o, mount, directory);
+        if (mount < 0)
+                return mount;
+        r = map_source(c, o, source, mount);
+        if (r < 0) {
+                (void) safe_close(mount);
+                return r;
+        }
+        return attach(c, o, mount, directory);
 }
 
 /* Parts can be cloned from an attached mount only (before Linux 6.15), so the new sysfs is laid over the host's
@@ -325,6 +385,11 @@ int execute_operations(ExecuteContext *context, const OperationList *list) {
 
                 if (r == -ENOENT && (o->flags & OPERATION_OPTIONAL))
                         continue;
+                if (r == -EINVAL && o->idmap != BIND_IDMAP_NONE)
+                        return log_error_errno(r,
+                                               "cannot bind %s to %s in the machine: a file system there cannot show "
+                                               "files under other owners",
+                                               o->what, o->where);
                 if (r < 0 && (o->kind == OPERATION_BIND_HOST || o->kind == OPERATION_BIND_SELF))
                         return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
                 if (r < 0)

@@ -8,6 +8,8 @@
 typedef struct ExecuteContext {
         int root_fd;       /* the guest's root, attached in this mount namespace */
         char *const *temporaries; /* by Operation.custom_index: a directory on the host, or NULL */
+        int users_fd;      /* the guest's user namespace; -EBADF if it has the host's users */
+        uid_t users_base;  /* whom its root is on the host */
         int sysfs_fd;      /* kept by OPERATION_SYSFS between its rows; -EBADF at start; the caller closes it */
 } ExecuteContext;
 

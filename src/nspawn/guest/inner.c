@@ -89,6 +89,8 @@ static int step_filesystem(StageContext *context) {
         ExecuteContext execute = {
                 .root_fd = context->root_fd,
                 .temporaries = context->mount_temporaries,
+                .users_fd = context->users_fd,
+                .users_base = context->users.base,
                 .sysfs_fd = existing_sysfs(context),
         };
         int r = execute_operations(&execute, &context->plan->filesystem.inner);

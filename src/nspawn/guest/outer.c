@@ -50,6 +50,8 @@ static int step_filesystem(StageContext *context) {
         ExecuteContext execute = {
                 .root_fd = context->root_fd,
                 .temporaries = context->mount_temporaries,
+                .users_fd = context->users_fd,
+                .users_base = context->users.base,
                 .sysfs_fd = -EBADF,
         };
 

@@ -215,6 +215,7 @@ static Operation operation_from_custom(const MountsConfig *mounts, const CustomM
         case MOUNT_BIND:
                 o.kind = m->source_in_guest[0] ? OPERATION_BIND_SELF : OPERATION_BIND_HOST;
                 o.what = m->sources[0];
+                o.idmap = m->idmap;
                 break;
         case MOUNT_TMPFS:
                 o.kind = OPERATION_MOUNT;
@@ -294,6 +295,11 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config, cons
 
                 if (streq(m->destination, "/"))
                         return log_error_errno(-EOPNOTSUPP, "a mount on / itself is not available yet");
+                if (m->idmap != BIND_IDMAP_NONE && belongs_inside(m, config))
+                        return log_error_errno(-EOPNOTSUPP,
+                                               "--bind=…:%s: what lies there is mounted by the machine's own users, "
+                                               "who cannot map others: leave out idmap, rootidmap and owneridmap",
+                                               m->destination);
                 if (replaces_default(outer_rows, ELEMENTSOF(outer_rows), config, facts, m) ||
                     replaces_default(inner_rows, ELEMENTSOF(inner_rows), config, facts, m))
                         continue; /* is there already */

@@ -56,6 +56,12 @@ static void print_layers(const CustomMount *m, FILE *f) {
 
 void operation_print(const Operation *o, FILE *f) {
         char what[256];
+        static const char *const idmaps[] = {
+                [BIND_IDMAP_NONE] = "",
+                [BIND_IDMAP_MAP] = " idmap",
+                [BIND_IDMAP_ROOT] = " rootidmap",
+                [BIND_IDMAP_OWNER] = " owneridmap",
+        };
 
         fprintf(f, "%-8s%s", kind_names[o->kind], o->where);
         if (o->what) {
@@ -72,6 +78,7 @@ void operation_print(const Operation *o, FILE *f) {
                 fprintf(f, " %u:%u", major(o->device), minor(o->device));
         print_attributes(o->attributes, "+", f);
         print_attributes(o->clear, "-", f);
+        fputs(idmaps[o->idmap], f);
         if (o->flags & OPERATION_RECURSIVE)
                 fputs(" recursive", f);
         if (o->flags & OPERATION_OPTIONAL)

@@ -43,6 +43,7 @@ typedef struct Operation {
         unsigned flags;
         const CustomMount *custom; /* what the user asked for, if that is where it comes from */
         size_t custom_index;       /* its place in the configuration */
+        BindIdmap idmap; /* OPERATION_BIND_*: whose the files are said to be */
 } Operation;
 
 typedef struct OperationList {
