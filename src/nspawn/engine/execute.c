@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "engine/overlay.h"
 #include "fd.h"
 #include "log.h"
 #include "mount-fd.h"
@@ -136,6 +137,9 @@ static int do_bind(ExecuteContext *c, const Operation *o) {
                 if (source < 0)
                         return TAKE_FD(source);
         }
+        /* A temporary directory is new: the guest's root may have it. */
+        if (isempty(o->what) && fchownat(source, "", c->users_base, c->users_base, AT_EMPTY_PATH) < 0)
+                return -errno;
         mount = clone_source(source, o, &directory);
         if (mount < 0)
                 return mount;
@@ -279,95 +283,9 @@ static int do_file(ExecuteContext *c, const Operation *o) {
         return parent < 0 ? parent : write_new_file_at(parent, name, o->what, strlen(o->what), o->mode);
 }
 
-static int open_layer(ExecuteContext *c, const char *path, bool in_guest) {
-        int fd;
-
-        if (in_guest)
-                return root_open(c->root_fd, path, O_PATH | O_DIRECTORY);
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
-
-static int make_directory_at(int dir_fd, const char *name) {
-        int fd;
-
-        if (mkdirat(dir_fd, name, 0755) < 0 && errno != EEXIST)
-                return -errno;
-        fd = openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
-
-/* The working directory has to be on the upper layer's file system. For an upper layer in the guest it is a hidden
- * directory beside it, which stays there for the next time. */
-static int open_upper(ExecuteContext *c, const Operation *o, int *ret_upper, int *ret_work) {
-        const CustomMount *m = o->custom;
-        _cleanup_close_ int upper = -EBADF, work = -EBADF, holder = -EBADF;
-        const char *name;
-
-        holder = m->upper_in_guest ? root_open_parent(c->root_fd, m->upper, true, &name)
-                                   : open_layer(c, c->temporaries[o->custom_index], false);
-        if (holder < 0)
-                return TAKE_FD(holder);
-        upper = *m->upper ? open_layer(c, m->upper, m->upper_in_guest) : make_directory_at(holder, "upper");
-        if (upper < 0)
-                return TAKE_FD(upper);
-        work = make_directory_at(holder, m->upper_in_guest ? ".#nspawn-work" : "work");
-        if (work < 0)
-                return TAKE_FD(work);
-        *ret_upper = TAKE_FD(upper);
-        *ret_work = TAKE_FD(work);
-        return 0;
-}
-
-#define LAYERS_MAX 64u
-
-/* The kernel is given its layers as links to fds: no path of the guest's is resolved again, and no character in one
- * has a meaning. */
-static int compose_overlay(ExecuteContext *c, const Operation *o, int layers[static LAYERS_MAX], char **ret) {
-        const CustomMount *m = o->custom;
-        size_t n = 0, size, opened = 0;
-        _cleanup_free_ char *options = NULL;
-        FILE *f;
-
-        while (m->sources[n])
-                n++;
-        if (n + 2 > LAYERS_MAX)
-                return -E2BIG;
-        f = open_memstream(&options, &size);
-        if (!f)
-                return -ENOMEM;
-        for (size_t i = n; i-- > 0 && opened < LAYERS_MAX;) { /* the kernel takes the topmost first */
-                layers[opened] = open_layer(c, m->sources[i], m->source_in_guest[i]);
-                fprintf(f, "%s/proc/self/fd/%i", opened == 0 ? "lowerdir=" : ":", layers[opened]);
-                if (layers[opened++] < 0)
-                        break;
-        }
-        if (layers[opened - 1] >= 0 && m->upper) {
-                int r = open_upper(c, o, &layers[opened], &layers[opened + 1]);
-
-                if (r < 0)
-                        layers[opened] = r;
-                else
-                        fprintf(f, ",upperdir=/proc/self/fd/%i,workdir=/proc/self/fd/%i", layers[opened],
-                                layers[opened + 1]);
-                opened++;
-        }
-        if (fclose(f) != 0)
-                return -ENOMEM;
-        *ret = TAKE_PTR(options);
-        return layers[opened - 1] < 0 ? layers[opened - 1] : 0;
-}
-
 static int do_overlay(ExecuteContext *c, const Operation *o) {
-        _cleanup_free_ char *options = NULL;
-        int layers[LAYERS_MAX], mount, r;
+        int mount = overlay_mount(c, o);
 
-        for (size_t i = 0; i < LAYERS_MAX; i++)
-                layers[i] = -EBADF;
-        r = compose_overlay(c, o, layers, &options);
-        mount = r < 0 ? r : mount_new("overlay", NULL, options, o->attributes);
-        for (size_t i = 0; i < LAYERS_MAX; i++)
-                (void) safe_close(layers[i]);
         return mount < 0 ? mount : attach(c, o, mount, true);
 }
 
@@ -392,6 +310,12 @@ int execute_operations(ExecuteContext *context, const OperationList *list) {
                                                o->what, o->where);
                 if (r < 0 && (o->kind == OPERATION_BIND_HOST || o->kind == OPERATION_BIND_SELF))
                         return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
+                if (r == -EINVAL && o->kind == OPERATION_OVERLAY && o->custom->upper)
+                        return log_error_errno(r,
+                                               "cannot set up the overlay %s in the machine: its upper layer lies on "
+                                               "a file system that cannot be one, as overlays cannot (--ephemeral and "
+                                               "--volatile=overlay make the machine's root one)",
+                                               o->where);
                 if (r < 0)
                         return log_error_errno(r, "cannot set up %s in the machine: %m", o->where);
         }
