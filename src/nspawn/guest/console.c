@@ -66,7 +66,9 @@ int console_become_stdio(StageContext *context) {
                 return log_error_errno(-errno, "cannot start a session: %m");
         if (context->tty_fd < 0)
                 return 0;
-        if (ioctl(context->tty_fd, TIOCSCTTY, 0) < 0)
+        /* As the kernel's own console is nobody's controlling terminal when init starts, so this is not: a getty could
+         * not take it from init without privileges over the host. */
+        if (context->config->payload.mode != START_BOOT && ioctl(context->tty_fd, TIOCSCTTY, 0) < 0)
                 return log_error_errno(-errno, "cannot make the console the controlling terminal: %m");
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
                 if (dup2(context->tty_fd, fd) < 0)
