@@ -22,10 +22,14 @@ static _noreturn_ int wait_for_death(_unused_ void *userdata) {
                 (void) pause();
 }
 
-static int write_map(int process_fd, const char *file, unsigned inside, unsigned outside, uint32_t count) {
-        char line[48];
+static int write_map(int process_fd, const char *file, unsigned inside, unsigned outside, uint32_t count,
+                     bool host_root) {
+        char line[96];
+        int n;
 
-        (void) snprintf(line, sizeof(line), "%u %u %u", inside, outside, count);
+        n = snprintf(line, sizeof(line), "%u %u %u\n", inside, outside, count);
+        if (host_root && outside > 0 && (inside > ID_MAP_HOST_ROOT || ID_MAP_HOST_ROOT - inside >= count))
+                (void) snprintf(line + n, sizeof(line) - (size_t) n, "%u 0 1\n", ID_MAP_HOST_ROOT);
         return write_kernel_file_at(process_fd, file, line);
 }
 
@@ -42,9 +46,9 @@ static int map_and_open(int pidfd, const IdMap *map) {
         process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (process < 0)
                 return -errno;
-        r = write_map(process, "uid_map", map->inside_uid, map->outside_uid, map->count);
+        r = write_map(process, "uid_map", map->inside_uid, map->outside_uid, map->count, map->host_root);
         if (r >= 0)
-                r = write_map(process, "gid_map", map->inside_gid, map->outside_gid, map->count);
+                r = write_map(process, "gid_map", map->inside_gid, map->outside_gid, map->count, map->host_root);
         if (r < 0)
                 return r;
         r = openat(process, "ns/user", O_RDONLY | O_CLOEXEC);

@@ -84,3 +84,29 @@ TEST(mapped_mount) {
         ASSERT_TRUE(file < 0 && errno == EOVERFLOW);
         ASSERT_TRUE(rmdir(directory) >= 0);
 }
+
+TEST(host_root) {
+        const IdMap with_root = { 0, 600000, 0, 700000, 1000, .host_root = true };
+        _cleanup_close_ int users = -EBADF, mount = -EBADF, file = -EBADF;
+        char directory[] = "/var/tmp/test-user-namespace.XXXXXX", path[64];
+        struct stat st;
+
+        if (geteuid() != 0)
+                return;
+        ASSERT_TRUE(mkdtemp(directory));
+        users = user_namespace_make(&with_root);
+        ASSERT_OK(users);
+        mount = mount_clone(AT_FDCWD, directory, false);
+        ASSERT_OK(mount);
+        ASSERT_OK(mount_map_ids(mount, users, true));
+        file = openat(mount, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        ASSERT_TRUE(file >= 0 && fstat(file, &st) >= 0);
+        ASSERT_EQ(st.st_uid, 0);
+        (void) snprintf(path, sizeof(path), "%s/file", directory);
+        ASSERT_TRUE(stat(path, &st) >= 0);
+        ASSERT_EQ(st.st_uid, ID_MAP_HOST_ROOT);
+        ASSERT_TRUE(fchown(file, 600000, 700005) >= 0 && stat(path, &st) >= 0);
+        ASSERT_EQ(st.st_uid, 0);
+        ASSERT_EQ(st.st_gid, 5);
+        ASSERT_TRUE(unlink(path) >= 0 && rmdir(directory) >= 0);
+}

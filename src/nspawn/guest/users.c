@@ -73,13 +73,12 @@ int users_map_tree(const StageContext *context, int mount_fd) {
                 .inside_gid = users->tree_base,
                 .outside_gid = users->base,
                 .count = users->count,
+                .host_root = true, /* for those who copy files into the machine */
         };
         _cleanup_close_ int fd = -EBADF;
 
         if (!users->map_tree)
                 return 0;
-        if (users->tree_base == 0)
-                return mount_map_ids(mount_fd, context->users_fd, true);
         fd = user_namespace_make(&map);
         return fd < 0 ? TAKE_FD(fd) : mount_map_ids(mount_fd, fd, true);
 }
