@@ -32,6 +32,18 @@ listed() {
     no_machine || fail "still registered after the stop"
 }
 
+users() {   # of its own
+    start_guest
+    until_running
+    local uid
+    uid=$(host_in stat -c %u "/proc/$(guest_leader)")
+    ((uid >= 524288 && uid % 65536 == 0)) || fail "the leader is user $uid of the host"
+    equal "$(in_guest guest stat -c %u /etc)" 0 "owner of /etc inside"
+    equal "$(stat -c %u "$lab_host/var/lib/machines/guest/etc")" 0 "owner of /etc on disk"
+    has "$(host_in machinectl show guest)" "State=running"
+    stop_guest
+}
+
 one_unit() {   # the guest's processes are in payload/, nspawn is in supervisor/
     start_guest
     until_running
@@ -123,6 +135,17 @@ copies() {
     echo precious >"$lab_host/root/file"
     host_in machinectl copy-to guest /root/file /root/copied
     equal "$(in_guest guest cat /root/copied)" precious "the copy"
+    equal "$(in_guest guest stat -c %u /root/copied)" 0 "the copy's owner"
+    stop_guest
+}
+
+binds() {   # which machined does not do for users of its own
+    mkdir -p "$lab_host/etc/systemd/nspawn"
+    printf '[Exec]\nPrivateUsers=no\n' >"$lab_host/etc/systemd/nspawn/guest.nspawn"
+    start_guest
+    until_running
+    rm "$lab_host/etc/systemd/nspawn/guest.nspawn"
+    echo precious >"$lab_host/root/file"
     host_in machinectl bind --mkdir guest /root /mnt/bound
     equal "$(in_guest guest cat /mnt/bound/file)" precious "the bound file"
 }
@@ -130,6 +153,7 @@ copies() {
 tap "boots to 'running' as a unit, and stops" leaves_nothing boots
 tap "machinectl list, show and status" leaves_nothing listed
 tap "payload/ and supervisor/ in one unit" one_unit
+tap "users of its own" users
 tap "machinectl shell" shell
 tap "machinectl login: a user name on the pty" login
 tap "machinectl poweroff" leaves_nothing poweroff
@@ -137,7 +161,8 @@ tap "machinectl reboot" leaves_nothing reboots host_in machinectl reboot guest
 tap "systemctl reboot inside" leaves_nothing reboots in_guest guest systemctl reboot
 tap "machinectl terminate, and a new start" leaves_nothing terminate
 tap "systemctl poweroff inside" leaves_nothing inside_poweroff
-tap "machinectl copy-to and bind" copies
+tap "machinectl copy-to" copies
+tap "machinectl bind" binds
 if [[ $LAB_UNIT == nspawn ]]; then
     tap "from a shell: a scope of its own" leaves_nothing no_unit
     tap "a command in a registered machine" leaves_nothing command
