@@ -218,16 +218,15 @@ int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machin
 }
 
 int machine_cgroup_settle(MachineCgroup *cgroup, const pid_t *pids, size_t n_pids) {
-        int r;
+        int r = cgroup_has_controllers(cgroup->base_fd);
 
+        if (r <= 0)
+                return r; /* nothing to gain by moving, which takes ten milliseconds */
         for (size_t i = 0; i < n_pids; i++) {
                 r = cgroup_move(cgroup->supervisor_fd, pids[i]);
                 if (r < 0 && r != -ESRCH)
                         return r;
         }
-        r = cgroup_has_controllers(cgroup->base_fd);
-        if (r <= 0)
-                return r; /* nothing to gain by moving ourselves */
         if (cgroup->needs_settling) {
                 r = cgroup_move(cgroup->supervisor_fd, 0);
                 if (r < 0)
