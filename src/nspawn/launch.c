@@ -396,7 +396,7 @@ static int prepare(Machine *m) {
                 return log_error_errno(r, "cannot make an event loop: %m");
         r = make_console(m);
         if (r >= 0)
-                r = minder_start(-EBADF, on_orphaned, m, &m->minder);
+                r = minder_start(m->facts->systemd_running && !m->config->unit.keep_unit, on_orphaned, m, &m->minder);
         if (r >= 0)
                 r = watch_signals(m);
         if (r >= 0)

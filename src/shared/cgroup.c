@@ -185,6 +185,20 @@ int cgroup_move(int cgroup_fd, pid_t pid) {
         return write_kernel_file_at(cgroup_fd, "cgroup.procs", text);
 }
 
+int cgroup_prepare_move(void) {
+        _cleanup_close_ int root_fd = cgroup_open_root(), fd = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (root_fd < 0)
+                return root_fd;
+        r = cgroup_path_of(0, &path);
+        if (r < 0)
+                return r;
+        fd = cgroup_open(root_fd, path);
+        return fd < 0 ? fd : cgroup_move(fd, 0);
+}
+
 int cgroup_is_delegated(int cgroup_fd) {
         static const char *const names[] = { "user.delegate", "trusted.delegate" };
 

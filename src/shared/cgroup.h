@@ -34,6 +34,10 @@ int cgroup_has_controllers(int cgroup_fd);
  * busy: a process that is born in its place (CLONE_INTO_CGROUP) costs nothing. */
 int cgroup_move(int cgroup_fd, pid_t pid) _must_check_;
 
+/* Begins the grace period of cgroup_move() for whoever moves a process within the next moments, another program
+ * included: that one waits for the rest of it only. Moves this process to where it is, and waits as well. */
+int cgroup_prepare_move(void);
+
 /* 1 if systemd delegated this cgroup to its processes, else 0. */
 int cgroup_is_delegated(int cgroup_fd);
 

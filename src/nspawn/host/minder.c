@@ -19,11 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "fd.h"
 #include "log.h"
 #include "process.h"
 
-static _noreturn_ void mind(int supervisor_pidfd, void (*orphaned)(void *userdata), void *userdata) {
+static _noreturn_ void mind(int supervisor_pidfd, bool moved_soon, void (*orphaned)(void *userdata), void *userdata) {
         struct pollfd p = { .fd = supervisor_pidfd, .events = POLLIN };
         int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
@@ -33,23 +34,27 @@ static _noreturn_ void mind(int supervisor_pidfd, void (*orphaned)(void *userdat
         if (null >= 0)
                 (void) dup2(null, STDIN_FILENO), (void) dup2(null, STDOUT_FILENO);
 
+        /* The manager gets to its move while we wait here, in the grace period that both of us need. */
+        if (moved_soon)
+                (void) cgroup_prepare_move();
+
         while (poll(&p, 1, -1) < 0 && errno == EINTR)
                 ;
         orphaned(userdata);
         _exit(EXIT_SUCCESS);
 }
 
-int minder_start(int cgroup_fd, void (*orphaned)(void *userdata), void *userdata, Minder *ret) {
+int minder_start(bool moved_soon, void (*orphaned)(void *userdata), void *userdata, Minder *ret) {
         _cleanup_close_ int own = process_open(getpid());
         Minder minder = MINDER_NONE;
 
         if (own < 0)
                 return log_error_errno(own, "cannot open a pidfd for this process: %m");
-        minder.pid = process_clone(CLONE_NEWPID, cgroup_fd, &minder.pidfd);
+        minder.pid = process_clone(CLONE_NEWPID, -EBADF, &minder.pidfd);
         if (minder.pid < 0)
                 return log_error_errno(minder.pid, "cannot create a PID namespace: %m");
         if (minder.pid == 0)
-                mind(own, orphaned, userdata);
+                mind(own, moved_soon, orphaned, userdata);
 
         if (setns(minder.pidfd, CLONE_NEWPID) < 0) {
                 int r = log_error_errno(-errno, "cannot enter the minder's PID namespace: %m");

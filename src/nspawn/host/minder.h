@@ -17,8 +17,8 @@ typedef struct Minder {
 /* Forks it, and makes every later child of this process, the guest included, live below its PID namespace.
  * orphaned() runs in the minder once the supervisor has died without minder_end(): to remove what it left. It
  * must be called before descriptors are opened that have to close with the supervisor, bus connections above
- * all. Logs. */
-int minder_start(int cgroup_fd, void (*orphaned)(void *userdata), void *userdata, Minder *ret) _must_check_;
+ * all. moved_soon: the service manager is about to be asked to move the minder into a scope. Logs. */
+int minder_start(bool moved_soon, void (*orphaned)(void *userdata), void *userdata, Minder *ret) _must_check_;
 
 /* Kills it, and with it whatever still lives below it, and does not wait: its death takes the kernel a moment, for
  * which there is other work. */
