@@ -467,6 +467,8 @@ int launch(const MachineConfig *config, const HostFacts *facts, const MachinePla
                         (void) log_error_errno(r, "event loop failed: %m");
         }
         run_abandon(&m);
+        if (m.scope)
+                scope_end(m.scope); /* the manager is at it while we undo the rest */
         finish(&m);
         return m.exit_status;
 }

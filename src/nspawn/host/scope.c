@@ -12,8 +12,8 @@
  * can send a signal to us: it counts only if it comes from the owner of the manager's name.
  *
  * The side road: the unit exists. Either a supervisor has just ended and its scope is going, or one was
- * killed and left it, or a machine of that name is running. An empty Controller tells the first two, which
- * are stopped and tried again, from the third, which is an error. The name alone proves nothing, a machine
+ * killed and left it, or a machine of that name is running. A Controller that is empty or gone from the bus tells
+ * the first two, which are stopped and tried again, from the third, which is an error. The name alone proves nothing, a machine
  * may be called "session-1": the unit has to be in the machine's slice, too.
  *
  * Older managers lack some of the properties. They say so by name and change nothing, so we try again
@@ -297,16 +297,42 @@ static int on_slice(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_)
         Scope *s = userdata;
         const char *found = "", *own = unit_property_last(s->request->properties, "Slice");
 
-        if (sd_bus_message_is_method_error(m, NULL))
-                retry_soon(s);
-        else if (sd_bus_message_read(m, "v", "s", &found) < 0 ||
-                 !streq(found, own ?: s->request->slice ?: "machine.slice"))
+        if (sd_bus_message_is_method_error(m, NULL) ||
+            (sd_bus_message_read(m, "v", "s", &found) >= 0 && isempty(found)))
+                retry_soon(s); /* a unit that has gone has no slice */
+        else if (!streq(found, own ?: s->request->slice ?: "machine.slice"))
                 fail(s, -EEXIST,
                      "a unit of this name exists and is not a machine's; pick another name with -M");
         else {
                 s->clearing = true;
                 (void) call_manager(s, on_stop_reply, "StopUnit", "ss", s->unit, "replace");
         }
+        return 0;
+}
+
+static int on_controller_owner(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        Scope *s = userdata;
+        int alive = false;
+
+        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "b", &alive) >= 0 && !alive)
+                return ask(s, SCOPE_INTERFACE, "Slice", on_slice);
+        fail(s, -EEXIST,
+             "a machine of this name is running; stop it with \"machinectl terminate %s\" or pick another name with "
+             "-M",
+             s->request->machine);
+        return 0;
+}
+
+/* A supervisor that has just left the bus may still be in the manager's books. */
+static int ask_controller_owner(Scope *s, const char *controller) {
+        int r;
+
+        s->call = sd_bus_slot_unref(s->call);
+        r = sd_bus_call_method_async(manager_bus_get(s->bus), &s->call, "org.freedesktop.DBus",
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+                                     on_controller_owner, s, "s", controller);
+        if (r < 0)
+                fail(s, r, "%s", strerror(-r));
         return 0;
 }
 
@@ -319,10 +345,7 @@ static int on_controller(sd_bus_message *m, void *userdata, sd_bus_error *e _unu
         else if (sd_bus_message_read(m, "v", "s", &controller) >= 0 && isempty(controller))
                 return ask(s, SCOPE_INTERFACE, "Slice", on_slice);
         else
-                fail(s, -EEXIST,
-                     "a machine of this name is running; stop it with \"machinectl terminate %s\" or pick "
-                     "another name with -M",
-                     s->request->machine);
+                return ask_controller_owner(s, controller);
         return 0;
 }
 
@@ -575,8 +598,9 @@ static void farewell(Scope *s, const char *member, const char *types, ...) {
 void scope_end(Scope *s) {
         if (!s->up)
                 return;
+        s->up = false;
         /* Without a controller a stop is immediate: what is left gets SIGKILL, and an empty scope goes at
-         * once and not when the manager notices that it is empty. */
+         * once and not when the manager notices that it is empty. The next machine of this name must not meet it. */
         farewell(s, "AbandonScope", "s", s->unit);
         farewell(s, "StopUnit", "ss", s->unit, "replace");
 }

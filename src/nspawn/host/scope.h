@@ -48,7 +48,7 @@ int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents 
 /* "NAME.scope". Borrowed. */
 const char *scope_unit(const Scope *s);
 
-/* Sends what ends the scope: the manager shall no longer ask us, and kill whatever is left in it. The replies
+/* Sends what ends the scope, once: the manager shall no longer ask us, and kill whatever is left in it. The replies
  * are waited for by manager_bus_close(). */
 void scope_end(Scope *s);
 
