@@ -349,11 +349,13 @@ static int connect_manager(Machine *m) {
         const UnitConfig *unit = &m->config->unit;
         int r;
 
-        if (unit->keep_unit && unit->registration == AUTO_NO)
+        if (unit->registration != AUTO_NO && machined_link_open(m->event, &m->machined) == -ENOMEM)
+                return log_oom();
+        if (unit->keep_unit && (unit->registration == AUTO_NO || m->machined))
                 return 0;
         r = manager_bus_open(m->event, unit->user_scope, &m->bus);
         if (r >= 0) {
-                if (unit->registration != AUTO_NO)
+                if (unit->registration != AUTO_NO && !m->machined)
                         machined_wake(m->bus);
                 return 0;
         }
@@ -427,6 +429,7 @@ static void finish(Machine *m) {
         minder_end(&m->minder);
         undo_run(&m->undo);
         machined_registration_free(m->run.registration);
+        machined_link_close(m->machined);
         scope_free(m->scope);
         manager_bus_close(m->bus, FAREWELL_TIMEOUT_USEC);
         notify_free(m->notify);

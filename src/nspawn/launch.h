@@ -82,6 +82,7 @@ typedef struct Machine {
         MachineCgroup cgroup;
         bool cgroup_ready;
         ManagerBus *bus;
+        MachinedLink *machined; /* NULL: over the bus, if at all */
         bool unmanaged; /* this host has no systemd */
         Scope *scope;
         ScopeRequest scope_request;

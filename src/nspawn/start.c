@@ -105,7 +105,7 @@ static int start_registration(Machine *m) {
         Run *run = &m->run;
         int r;
 
-        if (!m->bus || m->config->unit.registration == AUTO_NO) {
+        if ((!m->bus && !m->machined) || m->config->unit.registration == AUTO_NO) {
                 run->registered = true;
                 return 0;
         }
@@ -118,7 +118,7 @@ static int start_registration(Machine *m) {
                 .ifindices = run->network.interfaces,
                 .n_ifindices = run->network.n_interfaces,
         };
-        r = machined_register(m->bus, &run->registration_request, on_registered, m, &run->registration);
+        r = machined_register(m->bus, m->machined, &run->registration_request, on_registered, m, &run->registration);
         return r < 0 ? log_error_errno(r, "%s: cannot be registered: %m", m->config->source.machine) : 0;
 }
 

@@ -129,6 +129,34 @@ command() {
     equal "$(host_run nspawn -q --pipe -D /var/lib/machines/guest /bin/echo hello)" hello output
 }
 
+# Both ways to machined, who is asked while the machine runs
+registered_over() {   # varlink|bus
+    local socket=/run/systemd/machine/io.systemd.Machine trace=/root/trace calls
+    [[ $1 == varlink ]] || host_in mv "$socket" "$socket.away"
+    host_run strace -o "$trace" -s 4096 -e trace=sendmsg,sendto,write nspawn -q --register=yes -D /var/lib/machines/guest /bin/sleep 1.5 &
+    wait_for 10 host_in machinectl show guest -p Leader || fail "it is not registered"
+    has "$(host_in machinectl show guest -p RootDirectory --value)" /var/lib/machines/guest
+    wait
+    no_machine || fail "machined still has it"
+    calls=$(grep -oE 'io\.systemd\.Machine\.Register|RegisterMachine' "$lab_host$trace" | sort -u)
+    [[ $1 == varlink ]] || { has "$calls" RegisterMachine; return; }
+    equal "$calls" io.systemd.Machine.Register "how machined was told"
+}
+
+registers() {
+    local socket=/run/systemd/machine/io.systemd.Machine status=0
+    ( registered_over varlink )
+    ( registered_over bus ) || status=$?
+    host_in mv "$socket.away" "$socket"
+    return "$status"
+}
+
+# The name is free as soon as the program is back, whatever the manager still has to tidy up
+in_a_row() {
+    equal "$(host_run bash -c 'for i in {1..60}; do
+        nspawn -q -D /var/lib/machines/guest /bin/true || echo "run $i: $?"; done' 2>&1)" "" "60 runs"
+}
+
 copies() {
     start_guest
     until_running
@@ -166,5 +194,7 @@ tap "machinectl bind" binds
 if [[ $LAB_UNIT == nspawn ]]; then
     tap "from a shell: a scope of its own" leaves_nothing no_unit
     tap "a command in a registered machine" leaves_nothing command
+    tap "registered over varlink, and over the bus where that is not there" leaves_nothing registers
+    tap "one name, run after run" leaves_nothing in_a_row
 fi
 tap_done

@@ -116,7 +116,7 @@ static void register_leader(Probe *p, int cgroup_fd) {
                 .ifindices = &loopback,
                 .n_ifindices = 1,
         };
-        r = machined_register(p->bus, &p->registration_request, on_registered, p, &p->registration);
+        r = machined_register(p->bus, NULL, &p->registration_request, on_registered, p, &p->registration);
         if (r < 0)
                 (void) sd_event_exit(p->event, r);
 }

@@ -6,9 +6,9 @@
  * child's number is not given to another process before we reap it. So the number is read from the pidfd,
  * and after the reply the pidfd must still stand for it; if not, the entry is taken back.
  *
- * D-Bus and not varlink: the connection is there anyway for the scope, every version of machined since the
- * floor speaks it, and the detour through the bus daemon is a fraction of a millisecond of what machined
- * itself takes.
+ * Where machined and our libsystemd have varlink, that is taken (host/machined-varlink.h): it spares the bus some
+ * ten messages a machine, which is what many machines at once wait for. What follows here is D-Bus, for hosts before
+ * systemd 257.
  *
  * A name that is taken is looked at once: if the leader of that entry is no longer alive, what is left of
  * it is removed and we try again. */
@@ -29,7 +29,7 @@
 #define MACHINED_INTERFACE "org.freedesktop.machine1.Manager"
 
 struct Registration {
-        ManagerBus *bus;
+        ManagerBus *bus; /* or NULL */
         const RegistrationRequest *request; /* until registered() */
         registered_t registered;
         void *userdata;
@@ -269,8 +269,36 @@ static void on_ready(int error, void *userdata) {
                 fail(g, error, "no connection to the bus: %s", strerror(-error));
 }
 
-int machined_register(ManagerBus *bus, const RegistrationRequest *request, registered_t registered,
-                      void *userdata, Registration **ret) {
+static int send_over_bus(Registration *g) {
+        int r = g->bus ? manager_bus_state(g->bus) : -EOPNOTSUPP;
+
+        if (r > 0)
+                return send_with_pidfd(g);
+        if (r == 0)
+                manager_bus_when_ready(g->bus, on_ready, g);
+        return r;
+}
+
+static void on_link_registered(int error, const char *why, void *userdata) {
+        Registration *g = userdata;
+
+        if (error == -EOPNOTSUPP && g->bus) {
+                log_debug("%s; trying the bus", why);
+                error = send_over_bus(g);
+                if (error < 0)
+                        fail(g, error, "%s", strerror(-error));
+        } else
+                finish(g, error, why);
+}
+
+static int send_registration(Registration *g, MachinedLink *link) {
+        int r = link ? machined_link_register(link, g->request, on_link_registered, g) : -EOPNOTSUPP;
+
+        return r == -EOPNOTSUPP ? send_over_bus(g) : r;
+}
+
+int machined_register(ManagerBus *bus, MachinedLink *link, const RegistrationRequest *request,
+                      registered_t registered, void *userdata, Registration **ret) {
         Registration *g = calloc(1, sizeof(*g));
         int r;
 
@@ -282,11 +310,7 @@ int machined_register(ManagerBus *bus, const RegistrationRequest *request, regis
         g->userdata = userdata;
         g->leader = fcntl(request->leader_pidfd, F_DUPFD_CLOEXEC, 3);
         g->machine = strdup(request->machine);
-        r = g->leader < 0 ? -errno : g->machine ? manager_bus_state(bus) : -ENOMEM;
-        if (r > 0)
-                r = send_with_pidfd(g);
-        else if (r == 0)
-                manager_bus_when_ready(bus, on_ready, g);
+        r = g->leader < 0 ? -errno : g->machine ? send_registration(g, link) : -ENOMEM;
         if (r < 0) {
                 (void) log_error_errno(r, "cannot register machine \"%s\": %m", request->machine);
                 machined_registration_free(g);
@@ -302,6 +326,10 @@ void machined_unregister(Registration *g) {
         if (!g->up)
                 return;
         g->up = false;
+        /* When machined sees a leader end, it asks the manager to stop the unit, by name, and that must not hit the
+         * machine that is started next. On the bus, its reply to us comes after what it has asked the manager. */
+        if (!g->bus)
+                return machined_link_unregister(g->machine);
         if (new_call(g->bus, "UnregisterMachine", &m) >= 0 && sd_bus_message_append(m, "s", g->machine) >= 0)
                 (void) manager_bus_farewell(g->bus, m);
         sd_bus_message_unref(m);
@@ -321,7 +349,8 @@ bool machined_signal_is_stale(const Registration *g, const struct signalfd_sigin
 void machined_registration_free(Registration *g) {
         if (!g)
                 return;
-        manager_bus_when_ready(g->bus, NULL, g);
+        if (g->bus)
+                manager_bus_when_ready(g->bus, NULL, g);
         sd_bus_slot_unref(g->call);
         (void) safe_close(g->leader);
         free(g->machine);

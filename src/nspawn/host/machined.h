@@ -4,38 +4,25 @@
 /* The entry of a machine in machined, the host's list of machines. */
 
 #include <sys/signalfd.h>
-#include <sys/types.h>
-#include <systemd/sd-id128.h>
 
+#include "host/machined-varlink.h"
 #include "host/manager-bus.h"
+#include "host/registration-request.h"
 #include "macros.h"
 
-typedef struct RegistrationRequest {
-        const char *machine;        /* a valid machine name */
-        sd_id128_t uuid;            /* may be SD_ID128_NULL */
-        const char *service;        /* who runs it: "systemd-nspawn" unless overridden */
-        int leader_pidfd;           /* the guest's PID 1: our child, not reaped before the reply */
-        const char *root_directory; /* on the host */
-        const int *ifindices;       /* the host's ends of the machine's network links */
-        size_t n_ifindices;
-} RegistrationRequest;
-
 typedef struct Registration Registration;
-
-/* Called once: error 0, or a negative errno and one line that says why. -ENOPKG: there is no machined
- * here. */
-typedef void (*registered_t)(int error, const char *why, void *userdata);
 
 /* Makes the bus start machined if it is not running, so that it is there when it is needed. No reply. */
 void machined_wake(ManagerBus *bus);
 
-/* Registers the machine; the leader must be in its final cgroup. What request points to must live until
+/* Registers the machine, over the link if there is one, else over the bus; one of the two may be NULL. The leader
+ * must be in its final cgroup. What request points to must live until
  * registered() is called, which never happens from within this call. An entry whose leader is dead is
  * replaced; a living one is -EEXIST. */
-int machined_register(ManagerBus *bus, const RegistrationRequest *request, registered_t registered,
-                      void *userdata, Registration **ret) _must_check_;
+int machined_register(ManagerBus *bus, MachinedLink *link, const RegistrationRequest *request,
+                      registered_t registered, void *userdata, Registration **ret) _must_check_;
 
-/* Removes the entry, if it was made. The reply is waited for by manager_bus_close(). */
+/* Removes the entry, if it was made. The reply of the bus is waited for by manager_bus_close(). */
 void machined_unregister(Registration *g);
 
 /* Newer versions take the caller for the machine's supervisor, and send it SIGTERM both for "machinectl
