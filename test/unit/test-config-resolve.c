@@ -13,7 +13,8 @@
 #include "config/settings-file.h"
 #include "fd.h"
 
-static char directory[] = "/tmp/nspawn-test-XXXXXX";
+/* A dot before the random part: a letter after a hyphen could be an option. */
+static char directory[] = "/tmp/nspawn-test.XXXXXX";
 
 /* Makes the test's directory on first use and the tree in it. */
 static const char *tree(const char *name) {
