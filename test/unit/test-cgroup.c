@@ -186,4 +186,4 @@ TEST(delegate) {
         ASSERT_OK(cgroup_remove(parent, test_name, 0));
 }
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT

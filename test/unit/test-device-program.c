@@ -152,4 +152,4 @@ TEST(many_rules) {
         (void) close(program);
 }
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT

@@ -306,4 +306,4 @@ TEST(sysfs) {
         ASSERT_TRUE(!root_exists(root, "sys/none"));
 }
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT

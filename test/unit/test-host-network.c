@@ -13,7 +13,7 @@
 #include "strv.h"
 #include "test.h"
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT
 
 static const NetworkFacts facts = {
         .machine_id = SD_ID128_MAKE(3d, 12, 19, c7, c4, c5, 40, 4a, aa, 1f, 6d, 2a, 48, ad, fd, a4),

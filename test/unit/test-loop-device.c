@@ -28,13 +28,6 @@ static int make_backing(void) {
         return fd;
 }
 
-/* Without privilege or loop devices there is nothing to test. */
-static bool possible(void) {
-        _cleanup_close_ int fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-
-        return fd >= 0 && geteuid() == 0;
-}
-
 static int attach(int backing, bool read_only) {
         return loop_attach(&(LoopRequest){
                 .fd = backing,
@@ -82,21 +75,20 @@ static void check(bool read_only) {
 }
 
 TEST(writable) {
-        if (possible())
-                check(false);
+        TEST_NEEDS_ROOT;
+        check(false);
 }
 
 TEST(read_only) {
-        if (possible())
-                check(true);
+        TEST_NEEDS_ROOT;
+        check(true);
 }
 
 TEST(backing_that_is_open_for_reading) {
         _cleanup_close_ int backing = make_backing(), reader = -EBADF, fd = -EBADF;
         struct loop_info64 info;
 
-        if (!possible())
-                return;
+        TEST_NEEDS_ROOT;
         reader = fd_reopen(backing, O_RDONLY);
         ASSERT_OK(reader);
         fd = attach(reader, false);
@@ -108,8 +100,7 @@ TEST(backing_that_is_open_for_reading) {
 TEST(several) {
         int fds[3];
 
-        if (!possible())
-                return;
+        TEST_NEEDS_ROOT;
         for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
                 _cleanup_close_ int backing = make_backing();
 
@@ -139,8 +130,7 @@ TEST(without_nodes) {
         int status;
         pid_t pid;
 
-        if (!possible())
-                return;
+        TEST_NEEDS_ROOT;
         pid = fork();
         if (pid == 0)
                 _exit(run_without_nodes());
@@ -152,8 +142,7 @@ TEST(path_of_a_node) {
         _cleanup_close_ int backing = make_backing(), fd = -EBADF;
         char path[64];
 
-        if (!possible())
-                return;
+        TEST_NEEDS_ROOT;
         fd = attach(backing, true);
         ASSERT_OK(fd);
         loop_path(fd, path, sizeof(path));
@@ -163,8 +152,7 @@ TEST(path_of_a_node) {
 TEST(nonsense) {
         int fds[2];
 
-        if (!possible())
-                return;
+        TEST_NEEDS_ROOT;
         ASSERT_OK(pipe2(fds, O_CLOEXEC));
         ASSERT_ERR(attach(fds[0], true), -EINVAL);
         (void) safe_close(fds[0]);

@@ -214,4 +214,4 @@ TEST(propagation) {
         ASSERT_STREQ(text, "");
 }
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT

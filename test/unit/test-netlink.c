@@ -11,7 +11,7 @@
 #include "strv.h"
 #include "test.h"
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT
 
 static const struct ether_addr address_a = { { 0x02, 0, 0, 0, 0, 0xa } };
 static const struct ether_addr address_b = { { 0x02, 0, 0, 0, 0, 0xb } };

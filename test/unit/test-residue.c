@@ -219,4 +219,4 @@ TEST(unusable_run) {
         ASSERT_OK(umount("/run"));
 }
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT

@@ -128,12 +128,6 @@ TEST(facts_of_this_machine) {
 
 /* --- for real --- */
 
-static bool are_root(void) {
-        if (geteuid() != 0)
-                printf("# only for root\n");
-        return geteuid() == 0;
-}
-
 /* Everything that is to happen before the payload, then a look at /proc/self/status by the payload. */
 static _noreturn_ void child(const SecurityPlan *plan, uid_t uid, const char *script) {
         static const gid_t groups[] = { 4242 };
@@ -169,8 +163,7 @@ TEST(becoming_root) {
         SecurityFacts real;
         SecurityPlan plan;
 
-        if (!are_root())
-                return;
+        TEST_NEEDS_ROOT;
         security_facts_read(&real);
         ASSERT_OK(security_plan(&(SecurityConfig){ 0 }, false, false, &real, &plan));
         (void) snprintf(expected, sizeof(expected),
@@ -187,8 +180,7 @@ TEST(becoming_root) {
 TEST(becoming_somebody) {
         SecurityConfig config = { .no_new_privileges = true };
 
-        if (!are_root())
-                return;
+        TEST_NEEDS_ROOT;
         ASSERT_EQ(run_as(&config, 1234,
                          STATUS_IS("CapPrm", "0000000000000000") STATUS_IS("CapEff", "0000000000000000")
                          STATUS_IS("CapInh", "0000000000000000") STATUS_IS("NoNewPrivs", "1")
@@ -214,8 +206,7 @@ TEST(in_a_user_namespace) {
         char expected[256], c;
         pid_t pid;
 
-        if (!are_root())
-                return;
+        TEST_NEEDS_ROOT;
         ASSERT_OK(security_plan(&(SecurityConfig){ 0 }, true, true, &facts, &plan));
         (void) snprintf(expected, sizeof(expected),
                         "for s in Bnd Prm Eff; do "
@@ -251,8 +242,7 @@ TEST(what_the_user_asked_for) {
                 .syscall_deny = deny,
         };
 
-        if (!are_root())
-                return;
+        TEST_NEEDS_ROOT;
         CPU_SET(0, &config.cpu_affinity);
         config.rlimit[RLIMIT_NOFILE] = (ResourceLimit){ true, 100, 200 };
         ASSERT_EQ(run_as(&config, 1234,

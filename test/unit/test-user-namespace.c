@@ -40,8 +40,7 @@ TEST(make) {
         int status;
         pid_t pid;
 
-        if (geteuid() != 0)
-                return;
+        TEST_NEEDS_ROOT;
         fd = user_namespace_make(&map);
         ASSERT_OK(fd);
         /* the placeholder is gone, and reaped */
@@ -56,8 +55,7 @@ TEST(make) {
 TEST(impossible_maps) {
         const IdMap nobody = { .count = 0 }, wrap = { .outside_uid = UINT32_MAX, .count = 2 };
 
-        if (geteuid() != 0)
-                return;
+        TEST_NEEDS_ROOT;
         ASSERT_ERR(user_namespace_make(&nobody), -EINVAL);
         ASSERT_ERR(user_namespace_make(&wrap), -EINVAL);
 }
@@ -67,8 +65,7 @@ TEST(mapped_mount) {
         char directory[] = "/var/tmp/test-user-namespace.XXXXXX";
         struct stat st;
 
-        if (geteuid() != 0)
-                return;
+        TEST_NEEDS_ROOT;
         ASSERT_TRUE(mkdtemp(directory));
         users = user_namespace_make(&map);
         ASSERT_OK(users);
@@ -91,8 +88,7 @@ TEST(host_root) {
         char directory[] = "/var/tmp/test-user-namespace.XXXXXX", path[64];
         struct stat st;
 
-        if (geteuid() != 0)
-                return;
+        TEST_NEEDS_ROOT;
         ASSERT_TRUE(mkdtemp(directory));
         users = user_namespace_make(&with_root);
         ASSERT_OK(users);

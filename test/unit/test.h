@@ -2,11 +2,13 @@
 #pragma once
 
 /* A unit test file is a list of TEST(name) { … } and one TEST_MAIN. Each test registers itself; the program
- * prints TAP, so meson counts the tests one by one. A failed assertion ends the program. */
+ * prints TAP, so meson counts the tests one by one. A failed assertion ends the program. A test that cannot be done
+ * says so by TEST_NEEDS_ROOT; it never returns as if it had been done. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "macros.h"
 
@@ -17,6 +19,7 @@ typedef struct TestCase {
 
 extern TestCase test_cases[256];
 extern size_t test_n_cases;
+extern const char *test_skipped; /* why, once a test has found out that it cannot be done */
 
 #define TEST(test_name)                                                                                      \
         static void test_##test_name(void);                                                                  \
@@ -25,18 +28,36 @@ extern size_t test_n_cases;
         }                                                                                                    \
         static void test_##test_name(void)
 
-#define TEST_MAIN                                                                                            \
+#define TEST_MAIN TEST_MAIN_IF(true)
+
+/* Every one of the tests takes root. */
+#define TEST_MAIN_FOR_ROOT TEST_MAIN_IF(geteuid() == 0)
+
+#define TEST_MAIN_IF(possible)                                                                               \
         TestCase test_cases[256];                                                                            \
         size_t test_n_cases;                                                                                 \
+        const char *test_skipped;                                                                            \
         int main(void) {                                                                                     \
                 printf("1..%zu\n", test_n_cases);                                                            \
                 for (size_t i = 0; i < test_n_cases; i++) {                                                  \
-                        test_cases[i].run();                                                                 \
-                        printf("ok %zu - %s\n", i + 1, test_cases[i].name);                                  \
+                        test_skipped = possible ? NULL : "takes root";                                       \
+                        if (!test_skipped)                                                                   \
+                                test_cases[i].run();                                                         \
+                        printf("ok %zu - %s%s%s\n", i + 1, test_cases[i].name,                               \
+                               test_skipped ? " # SKIP " : "", test_skipped ?: "");                          \
                         (void) fflush(stdout);                                                               \
                 }                                                                                            \
                 return test_n_cases > 0 ? EXIT_SUCCESS : EXIT_FAILURE;                                       \
         }
+
+/* The rest of this test takes root; for anybody else it is skipped, and counted as that. */
+#define TEST_NEEDS_ROOT                                                                                      \
+        do {                                                                                                 \
+                if (geteuid() != 0) {                                                                        \
+                        test_skipped = "takes root";                                                         \
+                        return;                                                                              \
+                }                                                                                            \
+        } while (false)
 
 #define TEST_FAIL(...)                                                                                       \
         ({                                                                                                   \
