@@ -532,26 +532,35 @@ TEST(back_pressure_on_a_terminal) {
         bench_done(&b);
 }
 
-/* A caller who keeps up, though not at every moment, misses nothing of a booted machine's output either.
- * If the test itself is held up, it counts as one who does not; hence more than one try. */
-TEST(bursts_are_not_lossy) {
-        uint64_t dropped = 1;
+/* One burst of output to a caller who reads it, if not at every moment. Returns the longest time it did not read. */
+static uint64_t burst(uint64_t *ret_dropped) {
+        uint64_t last, longest = 0;
+        Bench b = bench_new();
+        pid_t pid;
 
-        for (unsigned i = 0; i < 10 && dropped > 0; i++) {
-                Bench b = bench_new();
-                pid_t pid;
-
-                bench_start(&b, CONSOLE_INTERACTIVE, true, b.caller.slave, b.caller.slave);
-                pid = guest_writes(&b, 3000000);
-                for (uint64_t end = now_usec() + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;) {
-                        for (unsigned k = 0; k < 20; k++)
-                                (void) turn(&b, 100);
-                        (void) caller_read(&b, SIZE_MAX);
-                }
-                reap(pid);
-                dropped = console_dropped(b.console);
-                bench_done(&b);
+        bench_start(&b, CONSOLE_INTERACTIVE, true, b.caller.slave, b.caller.slave);
+        pid = guest_writes(&b, 500000);
+        last = now_usec();
+        for (uint64_t end = last + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;) {
+                for (unsigned k = 0; k < 20; k++)
+                        (void) turn(&b, 100);
+                longest = MAX(longest, now_usec() - last);
+                last = now_usec();
+                (void) caller_read(&b, SIZE_MAX);
         }
+        reap(pid);
+        *ret_dropped = console_dropped(b.console);
+        bench_done(&b);
+        return longest;
+}
+
+/* A caller who keeps up misses nothing of a booted machine's output either. What was dropped while the computer had no
+ * time for this test does not count: it is tried again. */
+TEST(bursts_are_not_lossy) {
+        uint64_t dropped = 1, longest = UINT64_MAX;
+
+        for (unsigned i = 0; i < 100 && dropped > 0 && longest > 25000; i++)
+                longest = burst(&dropped);
         ASSERT_EQ(dropped, 0);
 }
 
