@@ -199,6 +199,7 @@ static void on_drained(void *userdata) {
 }
 
 static int make_console(Machine *m) {
+        char title[128];
         ConsoleSettings settings = {
                 .mode = m->console_mode,
                 .lossy = m->config->payload.mode == START_BOOT,
@@ -209,7 +210,14 @@ static int make_console(Machine *m) {
                 .userdata = m,
         };
 
-        return m->console_mode == CONSOLE_PIPE ? 0 : console_new(m->event, &settings, &m->console);
+        if (m->console_mode == CONSOLE_PIPE)
+                return 0;
+        (void) snprintf(title, sizeof(title), "🔵 Container %s", m->config->source.machine);
+        if (m->config->env.tint_background && console_terminal_has_colors())
+                settings.background = m->config->output.background;
+        if (m->config->env.adjust_title && console_terminal_has_title())
+                settings.title = title;
+        return console_new(m->event, &settings, &m->console);
 }
 
 /* Runs in the minder, when the supervisor has been killed. */

@@ -55,6 +55,7 @@ typedef struct Bench {
         Hotkey key;
         unsigned n_keys;
         bool drained;
+        const char *background, *title;
         char *seen; /* what the caller has read */
         size_t n_seen, seen_space;
 } Bench;
@@ -77,7 +78,17 @@ static void bench_guest(Bench *b) {
 }
 
 static void bench_start(Bench *b, ConsoleMode mode, bool lossy, int input_fd, int output_fd) {
-        ConsoleSettings s = { mode, lossy, input_fd, output_fd, on_key, on_drained, b };
+        ConsoleSettings s = {
+                .mode = mode,
+                .lossy = lossy,
+                .input_fd = input_fd,
+                .output_fd = output_fd,
+                .hotkey = on_key,
+                .drained = on_drained,
+                .userdata = b,
+                .background = b->background,
+                .title = b->title,
+        };
 
         ASSERT_OK(sd_event_new(&b->event));
         ASSERT_OK(console_new(b->event, &s, &b->console));
@@ -295,7 +306,9 @@ TEST(terminal_is_restored_after_sigkill) {
         if (supervisor == 0) {
                 ConsoleSettings s = { .mode = CONSOLE_INTERACTIVE,
                                       .input_fd = b.caller.slave,
-                                      .output_fd = b.caller.slave };
+                                      .output_fd = b.caller.slave,
+                                      .background = "44",
+                                      .title = "title" };
                 ASSERT_OK(sd_event_new(&b.event));
                 ASSERT_OK(console_new(b.event, &s, &b.console));
                 if (fork() == 0) { /* the minder: survives, in a session of its own */
@@ -321,9 +334,90 @@ TEST(terminal_is_restored_after_sigkill) {
         ASSERT_EQ(byte, 'd');
         ASSERT_OK(tcgetattr(b.caller.slave, &after));
         ASSERT_TRUE(same_attributes(&before, &after));
+        (void) caller_read(&b, SIZE_MAX);
+        ASSERT_TRUE(strstr(b.seen, "\033[0m") && endswith(b.seen, "\033[J\033[23;2t"));
         for (unsigned i = 0; i < 2; i++)
                 (void) close(ready[i]);
         (void) close(alive[0]);
+        bench_done(&b);
+}
+
+/* The color is set again behind the guest's back, and all is undone in the end. */
+TEST(tint_and_title) {
+        static const char start[] = "\033[22;2t\033]2;a title\033\\\033[44m\033[J", text[] = "\033[0mhello\033[m\n";
+        Bench b = bench_new();
+
+        b.background = "44";
+        b.title = "a title";
+        bench_start(&b, CONSOLE_INTERACTIVE, true, b.caller.slave, b.caller.slave);
+        ASSERT_OK(write_all(b.guest.slave, text, strlen(text)));
+        settle_down(&b);
+        (void) caller_read(&b, SIZE_MAX);
+        ASSERT_TRUE(startswith(b.seen, start));
+        ASSERT_STREQ(b.seen + strlen(start), "\033[0m\033[44mhello\033[m\033[44m\n");
+
+        /* The next guest: the color once more, the title not. */
+        b.n_seen = 0;
+        b.guest.slave = safe_close(b.guest.slave);
+        ASSERT_EQ(console_drain(b.console), 1);
+        b.guest.master = safe_close(b.guest.master);
+        bench_guest(&b);
+        settle_down(&b);
+        (void) caller_read(&b, SIZE_MAX);
+        ASSERT_STREQ(b.seen, "\033[44m\033[J");
+
+        b.n_seen = 0;
+        console_free(TAKE_PTR(b.console));
+        (void) caller_read(&b, SIZE_MAX);
+        ASSERT_TRUE(strstr(b.seen, "\033[0m"));
+        ASSERT_TRUE(endswith(b.seen, "\033[J\033[23;2t"));
+        bench_done(&b);
+}
+
+/* To a guest that paints all the time the space seems small, but nothing is lost of a command's output. */
+TEST(tinted_back_pressure) {
+        size_t n_lines = 20000, n_colors = 0;
+        Bench b = bench_new();
+        bool dead = false;
+        pid_t pid;
+
+        b.background = "48;2;0;0;64";
+        bench_start(&b, CONSOLE_INTERACTIVE, false, b.caller.slave, b.caller.slave);
+        pid = fork();
+        if (pid == 0) {
+                for (size_t i = 0; i < n_lines; i++)
+                        if (write_all(b.guest.slave, "\033c\033[m\033c\n", 8) < 0)
+                                _exit(1);
+                _exit(0);
+        }
+        b.guest.slave = safe_close(b.guest.slave);
+        for (uint64_t end = now_usec() + DEADLINE_USEC; now_usec() < end && !(dead && b.drained);) {
+                (void) turn(&b, 1000);
+                (void) caller_read(&b, SIZE_MAX);
+                if (!dead && child_is_dead(pid)) {
+                        dead = true;
+                        b.drained = console_drain(b.console) > 0;
+                }
+        }
+        reap(pid);
+        (void) caller_read(&b, SIZE_MAX);
+        for (const char *p = b.seen; (p = strstr(p, "\033[48;2;0;0;64m")); p++)
+                n_colors++;
+        ASSERT_EQ(n_colors, 1 + 3 * n_lines);
+        ASSERT_EQ(console_dropped(b.console), 0);
+        bench_done(&b);
+}
+
+TEST(read_only_is_not_decorated) {
+        Bench b = bench_new();
+
+        b.background = "44";
+        b.title = "a title";
+        bench_start(&b, CONSOLE_READ_ONLY, true, b.caller.slave, b.caller.slave);
+        ASSERT_OK(write_all(b.guest.slave, "\033[m", 3));
+        settle_down(&b);
+        (void) caller_read(&b, SIZE_MAX);
+        ASSERT_STREQ(b.seen, "\033[m");
         bench_done(&b);
 }
 

@@ -235,7 +235,7 @@ typedef struct CredentialsConfig {
 
 typedef struct OutputConfig {
         ConsoleMode console;
-        char *background; /* of an SGR sequence, such as "44"; "" for no tint, NULL for the default */
+        char *background; /* of an SGR sequence, such as "44"; NULL or "" for no tint */
         bool quiet;
         bool dry_run; /* print the plan, start nothing */
 } OutputConfig;
@@ -251,6 +251,8 @@ typedef struct EnvironmentConfig {
         char *file_systems; /* that may be mounted of an image, separated by colons */
         AutoMode loop_direct_io;
         bool seccomp;
+        bool tint_background;
+        bool adjust_title;
         bool network_mac_set;
         uint8_t network_mac[6]; /* of host0 */
 } EnvironmentConfig;

@@ -11,11 +11,18 @@ typedef struct ConsoleTerminal {
         TerminalState input;  /* the terminal keys come from; fd is -EBADF if there is none */
         TerminalState output; /* the one output goes to, if it is another; else fd is -EBADF */
         int reset_fd;         /* the one output goes to, or -EBADF; private and non-blocking where possible */
+        bool tinted, titled;  /* set by its user: what besides is to be undone */
 } ConsoleTerminal;
 
-#define CONSOLE_TERMINAL_NONE ((ConsoleTerminal){ TERMINAL_STATE_NONE, TERMINAL_STATE_NONE, -EBADF })
+#define CONSOLE_TERMINAL_NONE ((ConsoleTerminal){ TERMINAL_STATE_NONE, TERMINAL_STATE_NONE, -EBADF, false, false })
 
-/* Takes down what the terminals among these two descriptors (borrowed; negative for none) are like. */
+/* Whether the caller's environment lets colors be shown, and whether the terminal is known to have a title that can be
+ * set and put back. */
+bool console_terminal_has_colors(void);
+bool console_terminal_has_title(void);
+
+/* Takes down what the terminals among these two descriptors (borrowed; negative for none) are like. Leaves tinted and
+ * titled as they are. */
 void console_terminal_save(ConsoleTerminal *t, int input_fd, int output_fd);
 
 /* A descriptor of the terminal, or a negative number if there is none. */

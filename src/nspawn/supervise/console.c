@@ -20,6 +20,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@
 #include "fd.h"
 #include "log.h"
 #include "supervise/output-queue.h"
+#include "supervise/tint.h"
 
 #define READ_SIZE 4096U
 #define ROUNDS_MAX 4U                   /* reads or writes before other event sources get a turn */
@@ -56,6 +58,8 @@ struct Console {
         bool draining, guest_finished; /* finished: there will be no more output */
         size_t remainder;              /* bytes read since draining began */
 
+        Tint tint;
+        char *title; /* the sequence that sets it; NULL: none, or it is done */
         OutputQueue queue;
         RingBuffer typed;
         HotkeyScanner hotkeys;
@@ -118,8 +122,9 @@ static bool is_unseen(const Console *c) {
         return c->output.fd < 0;
 }
 
+/* How much of the guest's output can be taken. */
 static size_t output_space(const Console *c) {
-        return is_unseen(c) ? SIZE_MAX : output_queue_space(&c->queue);
+        return is_unseen(c) ? SIZE_MAX : tint_fitting(&c->tint, output_queue_space(&c->queue));
 }
 
 static void lose_output(Console *c, int error) {
@@ -130,6 +135,34 @@ static void lose_output(Console *c, int error) {
         c->output_source = sd_event_source_disable_unref(c->output_source);
         borrowed_fd_close(&c->output);
         output_queue_discard(&c->queue);
+}
+
+/* Only after the terminal is ours, so that there is somebody to put it back. */
+static void decorate(Console *c) {
+        if (!c->raw || is_unseen(c))
+                return;
+        if (c->title)
+                output_queue_put(&c->queue, c->title, strlen(c->title));
+        free(TAKE_PTR(c->title));
+        if (c->tint.length == 0)
+                return;
+        output_queue_put(&c->queue, c->tint.sequence, c->tint.length);
+        output_queue_put(&c->queue, "\033[J", 3);
+        c->tint.state = TINT_TEXT;
+}
+
+static void queue_output(Console *c, const uint8_t *data, size_t size) {
+        while (size > 0 && c->raw && c->tint.length > 0) {
+                bool again;
+                size_t n = tint_scan(&c->tint, data, size, &again);
+
+                output_queue_put(&c->queue, data, n);
+                if (again)
+                        output_queue_put(&c->queue, c->tint.sequence, c->tint.length);
+                data += n;
+                size -= n;
+        }
+        output_queue_put(&c->queue, data, size);
 }
 
 /* From the guest into the queue. Returns the number of bytes moved. */
@@ -154,7 +187,7 @@ static size_t pump_guest(Console *c) {
                         break;
                 }
                 if (!is_unseen(c))
-                        output_queue_put(&c->queue, data, (size_t) n);
+                        queue_output(c, data, (size_t) n);
                 moved += (size_t) n;
         }
         return moved;
@@ -290,7 +323,7 @@ static void finish_draining(Console *c) {
 static bool hold_back(const Console *c) {
         if (!c->settings.lossy || c->draining || is_unseen(c))
                 return false;
-        return output_queue_space(&c->queue) == 0 ||
+        return output_space(c) == 0 ||
                 (c->held && !c->queue.overflowed && output_queue_backlog(&c->queue) > HOLD_BACKLOG);
 }
 
@@ -383,6 +416,7 @@ static int on_continue(_unused_ sd_event_source *s, _unused_ const struct signal
         Console *c = userdata;
 
         enter_raw(c);
+        decorate(c);
         forward_window_size(c);
         settle(c, false);
         return 0;
@@ -459,6 +493,20 @@ static int open_stream(int fd, int access, BorrowedFd *ret) {
         return log_error_errno(r, "cannot use descriptor %i for the console: %m", fd);
 }
 
+static int prepare_decoration(Console *c) {
+        const char *background = c->settings.background, *title = c->settings.title;
+
+        c->terminal.tinted = !isempty(background);
+        if (c->terminal.tinted)
+                tint_init(&c->tint, background);
+        c->terminal.titled = !isempty(title);
+        if (c->terminal.titled && asprintf(&c->title, "\033[22;2t\033]2;%s\033\\", title) < 0) {
+                c->title = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
 int console_new(sd_event *event, const ConsoleSettings *settings, Console **ret) {
         _cleanup_(console_free_p) Console *c = NULL;
         int r = 0;
@@ -487,6 +535,8 @@ int console_new(sd_event *event, const ConsoleSettings *settings, Console **ret)
                 return r;
         if (is_interactive(c))
                 console_terminal_save(&c->terminal, c->input.fd, c->output.fd);
+        if (c->terminal.reset_fd >= 0 && prepare_decoration(c) < 0)
+                return log_oom();
         *ret = TAKE_PTR(c);
         return 0;
 }
@@ -511,6 +561,7 @@ int console_attach(Console *c, int master_fd) {
                 console_detach(c);
                 return r;
         }
+        decorate(c);
         forward_window_size(c);
         settle(c, false);
         return 0;
@@ -567,6 +618,7 @@ void console_free(Console *c) {
         borrowed_fd_close(&c->output);
         output_queue_done(&c->queue);
         ring_buffer_done(&c->typed);
+        free(c->title);
         (void) sd_event_unref(c->event);
         free(c);
 }

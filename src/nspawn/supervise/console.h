@@ -23,6 +23,10 @@ typedef struct ConsoleSettings {
          * included. */
         void (*drained)(void *userdata);
         void *userdata;
+
+        /* For an interactive console on a terminal, or NULL: the background color, as parameters of an SGR sequence of
+         * at most TINT_COLOR_MAX bytes, and the window's title. Needed by console_new() only. */
+        const char *background, *title;
 } ConsoleSettings;
 
 /* The mode that is meant, given the caller's standard input and output: one of interactive, read-only,
