@@ -4,68 +4,8 @@
 # shellcheck source=test/lib/smoke.sh
 . "$(dirname "$0")/../lib/smoke.sh"
 
-copy busybox
-bb=$tree
-mkdir -p "$bb"/{boot,efi,home,srv,var/tmp}
-root_type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709 usr_type=8484680C-9521-48C6-9C11-B0720656F69E
-case $(uname -m) in
-    aarch64) root_type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE usr_type=B0E01050-EE5F-4390-949A-9101B17104E9 ;;
-    x86_64) ;;
-    *) echo "Bail out! teach $0 the partition types of this machine"; exit 1 ;;
-esac
-home_type=933AC7E1-2EB4-4F13-B844-0E14E2AEF915
-srv_type=3B8F8425-20E0-4F3B-907F-1A25A76F98E8
-var_type=4D21B016-B534-45C2-A9FB-5C16E091FD2D
-esp_type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
-xbootldr_type=BC13C2FF-59E6-4262-A352-B275FD6F7172
-generic_type=0FC63DAF-8483-4772-8E79-3D69D8477DE4
-no_auto=63 read_only=60 grow=59
-
-# --- making images ----------------------------------------------------------------------------------------------
-
-image() { echo "$smoke_work/$smoke_prefix-$1.raw"; }
-
-file_system() {   # TYPE FILE TREE [SIZE]: a file system of that type with this tree in it
-    local type=$1 file=$2 from=$3 size=${4:-24M}
-    rm -f "$file"
-    case $type in
-        ext4) truncate -s "$size" "$file"; mkfs.ext4 -q -F -d "$from" "$file" ;;
-        btrfs) truncate -s 128M "$file"; mkfs.btrfs -q -r "$from" "$file" ;;
-        xfs)
-            truncate -s 320M "$file"; mkfs.xfs -q "$file"
-            mkdir -p "$smoke_work/mnt"; mount -o loop "$file" "$smoke_work/mnt"
-            cp -a "$from/." "$smoke_work/mnt/"; umount "$smoke_work/mnt" ;;
-        squashfs) mksquashfs "$from" "$file" -quiet -no-progress -noappend ;;
-        erofs) mkfs.erofs "$file" "$from" >/dev/null 2>&1 ;;
-    esac
-}
-
-# disk FILE SECTOR-TABLE [PART:CONTENT…]: sfdisk's table, and what goes into which partition
-disk() {
-    local file=$1 table=$2 part
-    shift 2
-    rm -f "$file"; truncate -s 100M "$file"
-    sfdisk -q "$file" <<<"$table"
-    for part; do put "$file" "${part%%:*}" "${part#*:}"; done
-}
-put() {   # FILE PARTITION CONTENT
-    local start
-    start=$(sfdisk -J "$1" | python3 -c "import json,sys; print(json.load(sys.stdin)['partitiontable']['partitions'][$2-1]['start'])")
-    dd if="$3" of="$1" bs=512 seek="$start" conv=notrunc,sparse status=none
-}
-
-loops() { for l in /sys/block/loop*; do [[ ! -e $l/loop/backing_file ]] || grep -F "$smoke_prefix" "$l/loop/backing_file" || true; done; }
-no_loops() { [[ -z $(loops) ]]; }
-loops_gone() { wait_for 3 no_loops || fail "loop devices are left: $(loops)"; }
-
-run() { nspawn -q -P "$@" </dev/null; }
-attached=
-eval "smoke_$(declare -f tap_cleanup)"
-tap_cleanup() {
-    smoke_tap_cleanup
-    umount "$smoke_work/mnt" 2>/dev/null || true
-    [[ ! $attached ]] || losetup -d "$attached"
-}
+# shellcheck source=test/lib/image.sh
+. "$smoke_top/test/lib/image.sh"
 
 # --- kinds ------------------------------------------------------------------------------------------------------
 
@@ -88,9 +28,6 @@ refused"
     loops_gone
 }
 
-file_system ext4 "$smoke_work/root.ext4" "$bb"
-mkdir -p "$smoke_work/data" "$smoke_work/empty-tree"; echo home >"$smoke_work/data/which"
-file_system ext4 "$smoke_work/data.ext4" "$smoke_work/data" 4M
 cp -a "$bb" "$smoke_work/new"; echo new >"$smoke_work/new/etc/which"
 cp -a "$bb" "$smoke_work/old"; echo old >"$smoke_work/old/etc/which"
 file_system squashfs "$smoke_work/new.squashfs" "$smoke_work/new"
@@ -289,23 +226,6 @@ tap "a /dev without loop devices"        fixed_dev
 
 # --- hostile and broken -----------------------------------------------------------------------------------------
 
-refuse() {   # EXPECTED-TEXT ARG…
-    local expected=$1 err=$smoke_work/err before began
-    shift
-    touch "$err"
-    before=$(state; find "$smoke_work" -maxdepth 1 | sort)
-    began=$(now_ms)
-    status_of timeout -k 5 20 "$NSPAWN" -q "$@" true >"$smoke_work/out" 2>"$err" </dev/null
-    (($(now_ms) - began < 2000)) || fail "it took $(($(now_ms) - began)) ms"
-    cat "$err"
-    equal "$status" 1 "exit status"
-    equal "$(wc -l <"$err")" 1 "lines on standard error"
-    grep -qiF -- "$expected" "$err" || fail "'$expected' is not in the message"
-    no_loops || loops_gone
-    equal "$(state; find "$smoke_work" -maxdepth 1 | sort)" "$before" "what is left behind"
-}
-
-touch "$smoke_work/out" "$smoke_work/err"
 mkfifo "$smoke_work/fifo.raw"
 : >"$smoke_work/empty.raw"
 truncate -s 1M "$smoke_work/zeros.raw"
