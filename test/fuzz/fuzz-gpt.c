@@ -27,9 +27,12 @@ static void seal(uint8_t *disk) {
 
 static void plan(int fd, PartitionTable *table) {
         static const char *const names[] = { "squashfs", "ext4", "vfat", "crypto_LUKS", NULL };
+        ImagePolicy policy;
         ImagePlan p;
 
-        if (image_plan("fuzz.raw", table, false, &p) < 0)
+        if (image_policy_parse("*", &policy) < 0)
+                abort();
+        if (image_plan("fuzz.raw", table, &policy, false, &p) < 0)
                 return;
         for (size_t i = 0; i < ELEMENTSOF(p.slots); i++) {
                 const Partition *part = &p.slots[i].partition;

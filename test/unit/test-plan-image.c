@@ -19,11 +19,14 @@ static void keep_log(int level, const char *text, void *userdata) {
 #define GENERIC SD_ID128_MAKE(0f, c6, 3d, af, 84, 83, 47, 72, 8e, 79, 3d, 69, d8, 47, 7d, e4)
 #define SWAP SD_ID128_MAKE(06, 57, fd, 6d, a4, ab, 43, c4, 84, e5, 09, 33, c8, 4b, 4f, 4f)
 
+static const char *policy = "*";
+
 /* The plan of these partitions as image_plan_print() has it, less the sizes; "" and a message if there is
  * none. */
 static const char *plan(TableKind kind, Partition *items, size_t n, bool read_only) {
         PartitionTable table = { .kind = kind, .sector_size = 512, .items = items, .n_items = n };
         static char text[1024];
+        ImagePolicy permitted;
         ImagePlan p;
         size_t used = 0;
 
@@ -31,7 +34,8 @@ static const char *plan(TableKind kind, Partition *items, size_t n, bool read_on
         logged[0] = text[0] = 0;
         for (size_t i = 0; i < n; i++)
                 items[i].number = (int) i + 1;
-        if (image_plan("x.raw", &table, read_only, &p) < 0)
+        ASSERT_OK(image_policy_parse(policy, &permitted));
+        if (image_plan("x.raw", &table, &permitted, read_only, &p) < 0)
                 return text;
         for (size_t i = 0; i < ELEMENTSOF(p.slots); i++)
                 if (p.slots[i].used)
@@ -119,6 +123,54 @@ TEST(mbr) {
 TEST(bare) {
         ASSERT_PLAN(TABLE_NONE, false, "root 1", { .fstype = "ext4" });
         ASSERT_PLAN(TABLE_NONE, true, "root 1 ro", { .fstype = "ext4" });
+}
+
+TEST(policy_passes_over) {
+        policy = "root=unprotected:home=unused";
+        GPT("root 1", { .type = SD_GPT_ROOT_NATIVE }, { .type = SD_GPT_HOME }, { .type = SD_GPT_SRV },
+            { .type = SD_GPT_ROOT_NATIVE_VERITY });
+        policy = "usr=unprotected"; /* so the other root's kind of processor is no matter */
+        GPT("usr 2", { .type = SD_GPT_ROOT_SECONDARY }, { .type = SD_GPT_USR_NATIVE });
+        policy = "-";
+        GPT("", { .type = SD_GPT_ROOT_NATIVE });
+        ASSERT_LOGGED("leaves neither a root nor a /usr");
+        policy = "*";
+}
+
+TEST(policy_refuses) {
+        policy = "root=unprotected:home=unprotected";
+        GPT("", { .type = SD_GPT_ROOT_NATIVE });
+        ASSERT_LOGGED("x.raw: its home partition is missing; the image policy wants it to be unprotected");
+        GPT("", { .type = SD_GPT_ROOT_NATIVE }, { .type = SD_GPT_HOME, .flags = PARTITION_GPT_NO_AUTO });
+        ASSERT_LOGGED("home partition is missing");
+        policy = "root=unprotected:swap=absent";
+        GPT("", { .type = SWAP }, { .type = SD_GPT_ROOT_NATIVE });
+        ASSERT_LOGGED("its swap partition is there; the image policy wants it to be absent");
+        policy = "root=unprotected+read-only-on";
+        GPT("root 1 ro", { .type = SD_GPT_ROOT_NATIVE, .flags = PARTITION_GPT_READ_ONLY });
+        GPT("", { .type = SD_GPT_ROOT_NATIVE });
+        ASSERT_LOGGED("the read-only attribute off");
+        MBR("", { .mbr_type = 0x83 });
+        ASSERT_PLAN(TABLE_NONE, true, "", { .fstype = "ext4" });
+        policy = "~";
+        GPT("", { .type = SD_GPT_USR_NATIVE });
+        ASSERT_LOGGED("its usr partition is there");
+        policy = "*";
+}
+
+TEST(policy_after_reading) {
+        ImageSlot slot = { .used = true, .partition.fstype = "ext4" };
+        ImageProtection protection;
+        ImagePolicy permitted;
+
+        log_set_sink(keep_log, NULL);
+        ASSERT_OK(image_policy_parse("root=unprotected+verity:home=encrypted+xfs", &permitted));
+        ASSERT_OK(image_check_slot("x", &permitted, IMAGE_ROOT, &slot, PROTECTION_VERITY, &protection));
+        ASSERT_EQ(protection, PROTECTION_VERITY);
+        ASSERT_ERR(image_check_slot("x", &permitted, IMAGE_HOME, &slot, PROTECTION_NONE, NULL), -EPERM);
+        ASSERT_STREQ(logged, "x: its home partition is unprotected; the image policy wants it to be encrypted");
+        ASSERT_ERR(image_check_slot("x", &permitted, IMAGE_HOME, &slot, PROTECTION_ENCRYPTED, NULL), -EPERM);
+        ASSERT_STREQ(logged, "x: its home file system is ext4; the image policy wants it to be xfs");
 }
 
 TEST(options) {

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <systemd/sd-id128.h>
 
+#include "config/image-policy.h"
 #include "macros.h"
 
 typedef enum StartMode {
@@ -84,6 +85,7 @@ typedef enum SettingsMode { SETTINGS_NO, SETTINGS_YES, SETTINGS_OVERRIDE, SETTIN
 typedef struct SourceConfig {
         char *directory; /* absolute path on the host, symlinks resolved */
         char *image;     /* the same, of a disk or disk image, instead of a directory; or NULL */
+        ImagePolicy image_policy;
         char *machine;   /* a valid machine name */
         bool ephemeral;
         bool read_only;

@@ -13,6 +13,14 @@
 #define REQUIRED(m) .argument = ARGUMENT_REQUIRED, .metavar = m
 #define OPTIONAL(m, i) .argument = ARGUMENT_OPTIONAL, .metavar = m, .implied = i
 
+/* What the incumbent permits of the image of a container. */
+#define SYSTEM_PARTITION "=verity+signed+encrypted+encryptedwithintegrity+unprotected+absent"
+#define DATA_PARTITION "=encrypted+encryptedwithintegrity+unprotected+absent"
+#define BOOT_PARTITION "=unprotected+absent"
+#define CONTAINER_POLICY                                                                                     \
+        "root" SYSTEM_PARTITION ":usr" SYSTEM_PARTITION ":home" DATA_PARTITION ":srv" DATA_PARTITION         \
+        ":tmp" DATA_PARTITION ":var" DATA_PARTITION ":esp" BOOT_PARTITION ":xbootldr" BOOT_PARTITION
+
 /* LimitNAME=, each of them the same as --rlimit=NAME= */
 #define LIMIT(limit)                                                                                         \
         {                                                                                                    \
@@ -56,6 +64,10 @@ const Setting settings_table[] = {
         { OPTION('i', "image", "Disk image or disk to run the machine from"),
           REQUIRED("PATH"), .group = HELP_SOURCE,
           .type = &value_host_file, FIELD(value.source.image) },
+        { OPTION(0, "image-policy", "Which partitions of a disk image may be used, and how they must be "
+                                    "protected"),
+          REQUIRED("POLICY"), .group = HELP_SOURCE,
+          .type = &value_image_policy, FIELD(value.source.image_policy), .fallback = CONTAINER_POLICY },
         { OPTION('x', "ephemeral", "Run on a snapshot of the directory that is removed afterwards"),
           .metavar = "BOOL", .group = HELP_SOURCE, KEY("Exec", "Ephemeral"), .trust = TRUST_PRIVILEGED,
           .type = &value_bool, FIELD(value.source.ephemeral) },

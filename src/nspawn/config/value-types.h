@@ -26,6 +26,9 @@ extern const ValueType value_private_users;
 extern const ValueType value_private_users_if_supported;
 extern const ValueType value_private_users_ownership;
 
+/* disk images, in image-policy.c */
+extern const ValueType value_image_policy;
+
 /* strings */
 extern const ValueType value_host_directory; /* made absolute */
 extern const ValueType value_host_file;

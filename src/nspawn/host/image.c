@@ -112,9 +112,11 @@ static bool is_optional(ImagePlace place) {
         return place == IMAGE_ESP || place == IMAGE_XBOOTLDR;
 }
 
-static int examine_slot(Image *image, ImagePlace place, int fd, char **names, const char *allowed) {
+static int examine_slot(Image *image, ImagePlace place, int fd, char **names, const char *allowed,
+                        const ImagePolicy *policy) {
         ImageSlot *slot = &image->plan.slots[place];
         const char *what = image_place_name(place);
+        bool encrypted;
         int r = 0;
 
         if (!*slot->partition.fstype)
@@ -130,7 +132,12 @@ static int examine_slot(Image *image, ImagePlace place, int fd, char **names, co
                                        image->path, what, allowed);
         if (r < 0)
                 return log_unreadable(r, image->path, allowed);
-        if (streq(slot->partition.fstype, LUKS))
+        encrypted = streq(slot->partition.fstype, LUKS);
+        r = image_check_slot(image->path, policy, place, slot, encrypted ? PROTECTION_ENCRYPTED : PROTECTION_NONE,
+                             NULL);
+        if (r < 0)
+                return r;
+        if (encrypted)
                 return log_error_errno(-EOPNOTSUPP,
                                        "%s: its %s partition is encrypted, which is not supported yet",
                                        image->path, what);
@@ -155,7 +162,7 @@ static int split_names(const char *allowed, char ***names) {
         }
 }
 
-static int examine(Image *image, int fd, const char *allowed, bool read_only) {
+static int examine(Image *image, int fd, const char *allowed, const ImagePolicy *policy, bool read_only) {
         _cleanup_partition_table_ PartitionTable table = {};
         _cleanup_strv_ char **names = NULL;
         uint64_t size;
@@ -170,10 +177,10 @@ static int examine(Image *image, int fd, const char *allowed, bool read_only) {
         r = partition_table_read(fd, size, (const char *const *) names, &table);
         if (r < 0)
                 return log_unreadable(r, image->path, allowed);
-        r = image_plan(image->path, &table, read_only, &image->plan);
+        r = image_plan(image->path, &table, policy, read_only, &image->plan);
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
                 if (image->plan.slots[place].used)
-                        r = examine_slot(image, place, fd, names, allowed);
+                        r = examine_slot(image, place, fd, names, allowed, policy);
         return r;
 }
 
@@ -239,7 +246,7 @@ int image_attach(UndoLog *undo, const SourceConfig *source, const EnvironmentCon
         ret->path = source->image;
         r = undo_add(undo, "image", undo_attach, ret);
         if (r >= 0)
-                r = examine(ret, fd, env->file_systems, read_only);
+                r = examine(ret, fd, env->file_systems, &source->image_policy, read_only);
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
                 if (ret->plan.slots[place].used)
                         r = attach_slot(ret, place, fd, env->loop_direct_io);

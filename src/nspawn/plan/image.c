@@ -3,8 +3,9 @@
 /* Theory of operation: each partition of a GPT is compared with a table of types. For root and /usr the
  * machine's own architecture beats a second one it can run, and among equals the label with the newest
  * version wins, so that an A/B image starts its newer half; of other types the first is taken. A disk
- * without any of them is accepted if there is no question which partition is meant. Verity partitions are
- * passed over: without a root hash, which only the user can give, they protect nothing.
+ * without any of them is accepted if there is no question which partition is meant. Then the policy has its
+ * say, on what was chosen and on what is missing. Verity partitions are passed over but for that: without a
+ * root hash, which only the user can give, they protect nothing. Swap is never used.
  *
  * An image is made by others. Its superblock may ask the kernel to panic on errors, so the errors option
  * is always set; devices on it are not opened; what only firmware reads is not run. */
@@ -31,10 +32,18 @@ static const struct {
 #ifdef SD_GPT_ROOT_NATIVE
         { IMAGE_ROOT, 2, SD_GPT_ROOT_NATIVE },
         { IMAGE_USR, 2, SD_GPT_USR_NATIVE },
+        { IMAGE_ROOT_VERITY, 2, SD_GPT_ROOT_NATIVE_VERITY },
+        { IMAGE_USR_VERITY, 2, SD_GPT_USR_NATIVE_VERITY },
+        { IMAGE_ROOT_VERITY_SIG, 2, SD_GPT_ROOT_NATIVE_VERITY_SIG },
+        { IMAGE_USR_VERITY_SIG, 2, SD_GPT_USR_NATIVE_VERITY_SIG },
 #endif
 #ifdef SD_GPT_ROOT_SECONDARY
         { IMAGE_ROOT, 1, SD_GPT_ROOT_SECONDARY },
         { IMAGE_USR, 1, SD_GPT_USR_SECONDARY },
+        { IMAGE_ROOT_VERITY, 1, SD_GPT_ROOT_SECONDARY_VERITY },
+        { IMAGE_USR_VERITY, 1, SD_GPT_USR_SECONDARY_VERITY },
+        { IMAGE_ROOT_VERITY_SIG, 1, SD_GPT_ROOT_SECONDARY_VERITY_SIG },
+        { IMAGE_USR_VERITY_SIG, 1, SD_GPT_USR_SECONDARY_VERITY_SIG },
 #endif
         { IMAGE_HOME, 0, SD_GPT_HOME },
         { IMAGE_SRV, 0, SD_GPT_SRV },
@@ -42,29 +51,26 @@ static const struct {
         { IMAGE_TMP, 0, SD_GPT_TMP },
         { IMAGE_XBOOTLDR, 0, SD_GPT_XBOOTLDR },
         { IMAGE_ESP, 0, SD_GPT_ESP },
+        { IMAGE_SWAP, 0, SD_GPT_SWAP },
 };
 
 static const struct {
-        const char *name, *path;
+        const char *path;
         uint64_t attributes;
 } places[_IMAGE_PLACE_MAX] = {
-        [IMAGE_ROOT] = { "root", "/", 0 },
-        [IMAGE_USR] = { "usr", "/usr", 0 },
-        [IMAGE_HOME] = { "home", "/home", 0 },
-        [IMAGE_SRV] = { "srv", "/srv", 0 },
-        [IMAGE_VAR] = { "var", "/var", 0 },
-        [IMAGE_TMP] = { "tmp", "/var/tmp", MOUNT_ATTR_NOSUID },
-        [IMAGE_XBOOTLDR] = { "xbootldr", "/boot",
+        [IMAGE_ROOT] = { "/", 0 },
+        [IMAGE_USR] = { "/usr", 0 },
+        [IMAGE_HOME] = { "/home", 0 },
+        [IMAGE_SRV] = { "/srv", 0 },
+        [IMAGE_VAR] = { "/var", 0 },
+        [IMAGE_TMP] = { "/var/tmp", MOUNT_ATTR_NOSUID },
+        [IMAGE_XBOOTLDR] = { "/boot",
                              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW },
-        [IMAGE_ESP] = { "esp", "/efi", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW },
+        [IMAGE_ESP] = { "/efi", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW },
 };
 
 const char *image_place_path(ImagePlace place) {
         return places[place].path;
-}
-
-const char *image_place_name(ImagePlace place) {
-        return places[place].name;
 }
 
 /* — choosing — */
@@ -124,16 +130,10 @@ static int choose_generic(const char *name, const PartitionTable *table, Choice 
 }
 
 static int choose_gpt(const char *name, const PartitionTable *table, Choice *choices) {
-        Choice *root = &choices[IMAGE_ROOT], *usr = &choices[IMAGE_USR];
-
         for (size_t i = 0; i < table->n_items; i++)
                 choose(choices, &table->items[i]);
-        if (!root->partition && !usr->partition)
+        if (!choices[IMAGE_ROOT].partition && !choices[IMAGE_USR].partition)
                 return choose_generic(name, table, choices);
-        if (root->partition && usr->partition && root->rank != usr->rank)
-                return log_error_errno(
-                        -EINVAL, "%s: its root and /usr partitions are for different kinds of processors",
-                        name);
         return 0;
 }
 
@@ -168,17 +168,72 @@ static int choose_mbr(const char *name, const PartitionTable *table, Choice *cho
         return 0;
 }
 
-static void fill_slot(ImageSlot *slot, TableKind kind, const Partition *p, bool read_only) {
-        uint64_t flags = kind == TABLE_GPT ? p->flags : 0;
+/* — judging — */
 
-        slot->used = true;
-        slot->partition = *p;
-        slot->read_only = read_only || (flags & PARTITION_GPT_READ_ONLY);
-        slot->grow = !slot->read_only && (flags & PARTITION_GPT_GROW);
+static int judge(const char *name, const ImagePolicy *policy, ImagePlace place, const ImageFinding *finding,
+                 ImageVerdict *ret) {
+        *ret = image_judge(policy, place, finding);
+        return ret->answer == IMAGE_REFUSE ? log_error_errno(-EPERM, "%s: %s", name, ret->reason) : 0;
 }
 
-int image_plan(const char *name, const PartitionTable *table, bool read_only, ImagePlan *ret) {
-        Choice choices[_IMAGE_PLACE_MAX] = {};
+static uint64_t attributes_of(TableKind kind, const Partition *p) {
+        return kind == TABLE_GPT ? p->flags : 0;
+}
+
+static int apply_policy(const char *name, TableKind kind, const ImagePolicy *policy, Choice *choices) {
+        for (ImagePlace place = 0; place < _IMAGE_PART_MAX; place++) {
+                const Partition *p = choices[place].partition;
+                ImageFinding finding = { .protection = p ? PROTECTION_UNREAD : PROTECTION_ABSENT,
+                                         .attributes = p ? attributes_of(kind, p) : 0 };
+                ImageVerdict verdict;
+                int r;
+
+                r = judge(name, policy, place, &finding, &verdict);
+                if (r < 0)
+                        return r;
+                if (verdict.answer == IMAGE_IGNORE)
+                        choices[place].partition = NULL;
+        }
+        return 0;
+}
+
+static int check_pair(const char *name, const Choice *root, const Choice *usr) {
+        if (!root->partition && !usr->partition)
+                return log_error_errno(-EPERM, "%s: the image policy leaves neither a root nor a /usr partition of it",
+                                       name);
+        if (root->partition && usr->partition && root->rank != usr->rank)
+                return log_error_errno(
+                        -EINVAL, "%s: its root and /usr partitions are for different kinds of processors",
+                        name);
+        return 0;
+}
+
+int image_check_slot(const char *name, const ImagePolicy *policy, ImagePlace place, const ImageSlot *slot,
+                     ImageProtection protection, ImageProtection *ret_protection) {
+        ImageFinding finding = { protection, slot->attributes, slot->partition.fstype };
+        ImageVerdict verdict;
+        int r = judge(name, policy, place, &finding, &verdict);
+
+        if (r >= 0 && ret_protection)
+                *ret_protection = verdict.protection;
+        return r;
+}
+
+/* — the whole — */
+
+static void fill_slot(ImageSlot *slot, TableKind kind, const Partition *p, bool read_only) {
+        *slot = (ImageSlot){
+                .used = true,
+                .partition = *p,
+                .attributes = attributes_of(kind, p),
+        };
+        slot->read_only = read_only || (slot->attributes & PARTITION_GPT_READ_ONLY);
+        slot->grow = !slot->read_only && (slot->attributes & PARTITION_GPT_GROW);
+}
+
+int image_plan(const char *name, const PartitionTable *table, const ImagePolicy *policy, bool read_only,
+               ImagePlan *ret) {
+        Choice choices[_IMAGE_PART_MAX] = {};
         ImagePlan plan = { .sector_size = table->sector_size };
         int r = 0;
 
@@ -188,9 +243,13 @@ int image_plan(const char *name, const PartitionTable *table, bool read_only, Im
                 r = choose_mbr(name, table, choices);
         else
                 choices[IMAGE_ROOT].partition = table->items;
+        if (r >= 0)
+                r = apply_policy(name, table->kind, policy, choices);
+        if (r >= 0)
+                r = check_pair(name, &choices[IMAGE_ROOT], &choices[IMAGE_USR]);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < ELEMENTSOF(choices); i++)
+        for (size_t i = 0; i < ELEMENTSOF(plan.slots); i++)
                 if (choices[i].partition)
                         fill_slot(&plan.slots[i], table->kind, choices[i].partition, read_only);
         *ret = plan;
@@ -202,7 +261,7 @@ void image_plan_print(const ImagePlan *plan, FILE *f) {
                 const ImageSlot *slot = &plan->slots[i];
 
                 if (slot->used)
-                        fprintf(f, "%s: partition %i, %llu bytes at %llu%s%s%s%s\n", places[i].name,
+                        fprintf(f, "%s: partition %i, %llu bytes at %llu%s%s%s%s\n", image_place_name((ImagePlace) i),
                                 slot->partition.number, (unsigned long long) slot->partition.size,
                                 (unsigned long long) slot->partition.offset,
                                 *slot->partition.fstype ? ", " : "", slot->partition.fstype,

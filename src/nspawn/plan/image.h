@@ -8,23 +8,13 @@
 #include <stdio.h>
 
 #include "partition-table.h"
-
-typedef enum ImagePlace {
-        IMAGE_ROOT,
-        IMAGE_USR,
-        IMAGE_HOME,
-        IMAGE_SRV,
-        IMAGE_VAR,
-        IMAGE_TMP,      /* /var/tmp */
-        IMAGE_XBOOTLDR, /* /boot */
-        IMAGE_ESP,      /* /boot if that is there, empty and not XBOOTLDR's, else /efi */
-        _IMAGE_PLACE_MAX,
-} ImagePlace;
+#include "plan/image-policy.h"
 
 typedef struct ImageSlot {
         bool used;
         bool read_only;
         bool grow; /* the file system is to fill the partition */
+        uint64_t attributes; /* PARTITION_GPT_*; 0 where the table is no GPT */
         Partition partition;
 } ImageSlot;
 
@@ -33,16 +23,21 @@ typedef struct ImagePlan {
         ImageSlot slots[_IMAGE_PLACE_MAX];
 } ImagePlan;
 
-/* Chooses. There is always a root or a /usr afterwards. read_only: nothing is written, whatever the
- * partitions say. name is for messages. Errors are logged. */
-int image_plan(const char *name, const PartitionTable *table, bool read_only, ImagePlan *ret) _must_check_;
+/* Chooses, as far as the policy permits. There is always a root or a /usr afterwards. read_only: nothing is
+ * written, whatever the partitions say. name is for messages. Errors are logged. */
+int image_plan(const char *name, const PartitionTable *table, const ImagePolicy *policy, bool read_only,
+               ImagePlan *ret) _must_check_;
+
+/* The second judgement: slot is what is in the place, its fstype is known now, and protection says how it was
+ * found to be protected. Errors are logged; ret_protection (may be NULL) is the protection to use it with. */
+int image_check_slot(const char *name, const ImagePolicy *policy, ImagePlace place, const ImageSlot *slot,
+                     ImageProtection protection, ImageProtection *ret_protection) _must_check_;
 
 /* For --dry-run, tests and debugging: one line for each slot. */
 void image_plan_print(const ImagePlan *plan, FILE *f);
 
 /* "/usr" and so on; for the ESP its second choice. */
 const char *image_place_path(ImagePlace place);
-const char *image_place_name(ImagePlace place);
 
 /* File systems that are never written. */
 bool image_fstype_is_read_only(const char *fstype);
