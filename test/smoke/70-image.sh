@@ -141,6 +141,24 @@ named() {
     rm "/run/machines/$smoke_prefix-m.raw"
 }
 
+newest() {
+    local v=/run/machines/$smoke_prefix-v.raw.v p=$smoke_prefix-v out
+    mkdir -p "$v"
+    status_of run -M "$p" true >"$smoke_work/out" 2>&1
+    ((status == 1)) || fail "exit status $status of nothing to start from"
+    has "$(cat "$smoke_work/out")" "$v: it holds no image ${p}_VERSION.raw"
+    cp "$smoke_work/old.squashfs" "$v/${p}_9.raw"; ln -s "$smoke_work/new.squashfs" "$v/${p}_10+2.raw"
+    cp "$smoke_work/old.squashfs" "$v/${p}_11+0-3.raw"
+    equal "$(run -M "$p" sh -c 'hostname; cat /etc/which')" "$p
+new"
+    has "$(nspawn --dry-run -M "$p")" "image: $smoke_work/new.squashfs"
+    out=$(SYSTEMD_LOG_LEVEL=debug run -i "$v" true 2>&1); has "$out" "$v: picked ${p}_10+2.raw, version 10"
+    rm -r "$v"; mkdir -p "$smoke_work/trees.v"
+    cp -a "$bb" "$smoke_work/trees.v/t_1"; mkdir "$smoke_work/trees.v/t_0"
+    equal "$(run -D "$smoke_work/trees.v/t___" hostname)" t
+    loops_gone
+}
+
 second_writer() {
     local i out; i=$(image lock)
     cp "$smoke_work/root.ext4" "$i"; ln -f "$i" "$smoke_work/other-name.raw"
@@ -217,6 +235,7 @@ fixed_dev() {
 }
 
 tap "found by its name"                  named
+tap "the newest of a directory's versions" newest
 tap "one writer or many readers"         second_writer
 tap "SIGKILL leaves no loop device"      killed
 tap "a reboot inside"                    reboots

@@ -18,6 +18,7 @@
 #include "config/credentials.h"
 #include "config/names.h"
 #include "config/settings-file.h"
+#include "config/versioned.h"
 #include "log.h"
 #include "strv.h"
 
@@ -27,19 +28,27 @@ static bool is_image(mode_t mode) {
         return S_ISREG(mode) || S_ISBLK(mode);
 }
 
-/* A directory, or else a disk image, of that name. */
+/* A directory, or else a disk image, of that name, or a directory of versions of it. */
 static int find_machine_at(const char *place, const char *name, SourceConfig *source) {
-        _cleanup_free_ char *directory = NULL, *image = NULL;
-        struct stat st;
+        static const struct {
+                const char *suffix;
+                bool directory, image;
+        } kinds[] = {
+                { "", true, false },
+                { ".v", true, false },
+                { ".raw", false, true },
+                { ".raw.v", true, true },
+        };
 
-        if (asprintf(&directory, "%s/%s", place, name) < 0 || asprintf(&image, "%s/%s.raw", place, name) < 0)
-                return log_oom();
-        if (stat(directory, &st) >= 0 && S_ISDIR(st.st_mode)) {
-                source->directory = TAKE_PTR(directory);
-                return 1;
-        }
-        if (stat(image, &st) >= 0 && is_image(st.st_mode)) {
-                source->image = TAKE_PTR(image);
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                _cleanup_free_ char *path = NULL;
+                struct stat st;
+
+                if (asprintf(&path, "%s/%s%s", place, name, kinds[i].suffix) < 0)
+                        return log_oom();
+                if (stat(path, &st) < 0 || !(kinds[i].directory ? S_ISDIR(st.st_mode) : is_image(st.st_mode)))
+                        continue;
+                *(kinds[i].image ? &source->image : &source->directory) = TAKE_PTR(path);
                 return 1;
         }
         return 0;
@@ -132,7 +141,8 @@ static int name_from_path(const char *path, bool image, char **ret) {
 }
 
 /* Name and parent are those of the path as it was given, so that a symlink names the machine. Only a path
- * that has no name of its own, like "..", is taken for what it leads to. */
+ * that has no name of its own, like "..", is taken for what it leads to. All versions of a tree have the name of
+ * the directory they are in. */
 static int name_tree(Settings *cli) {
         SourceConfig *source = &cli->value.source;
         char **path = source->image ? &source->image : &source->directory;
@@ -142,7 +152,9 @@ static int name_tree(Settings *cli) {
 
         if (!given)
                 return log_oom();
-        r = canonicalize_source(path, source->image);
+        r = versioned_pick(path, &given, source->image);
+        if (r >= 0)
+                r = canonicalize_source(path, source->image);
         if (r < 0)
                 return r;
         named = streq(base_name(given), "..") ? *path : given;
