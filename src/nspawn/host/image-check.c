@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: run by the supervisor, after the image is locked and its loop devices are attached, and
+ * before anything is mounted; a reboot inside needs no other check, since the kernel has unmounted the file
+ * systems then. A checker is started only for a file system that does not say that it is clean.
+ *
+ * It reads what others have made, so it gets little: the device, no other descriptor but a pipe for what it
+ * says, no terminal, no capability, no privilege to win by execve(2), a bounded time and amount of memory. It
+ * dies with us. What it says is shown when debugging; what counts is its exit status, see fsck(8). */
+
+#include "host/image-check.h"
+
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "file-system-state.h"
+#include "log.h"
+#include "process.h"
+
+#define LIMIT_MSEC (10 * 60 * 1000)
+#define GRACE_MSEC 3000
+#define MEMORY_MAX (UINT64_C(4) << 30)
+#define DEVICE_FD 3
+#define NOT_FOUND 127
+#define PATH_DEFAULT "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+enum { FSCK_CORRECTED = 1, FSCK_REBOOT = 2, FSCK_UNCORRECTED = 4 };
+
+static const struct {
+        const char *fstype, *program, *option; /* that has it repair what is safe, and ask nothing */
+} checkers[] = {
+        { "ext4", "fsck.ext4", "-p" },
+        { "f2fs", "fsck.f2fs", "-a" },
+        { "vfat", "fsck.vfat", "-a" },
+};
+
+/* — the checker's process — */
+
+static int set_streams(int device_fd, int output_fd) {
+        int null = open("/dev/null", O_RDONLY | O_NOCTTY | O_CLOEXEC), device;
+
+        /* Out of the way of the numbers that they get. */
+        device = fcntl(device_fd, F_DUPFD_CLOEXEC, 10);
+        output_fd = fcntl(output_fd, F_DUPFD_CLOEXEC, 10);
+        if (null < 0 || device < 0 || output_fd < 0 || dup2(null, STDIN_FILENO) < 0 ||
+            dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ||
+            dup2(device, DEVICE_FD) < 0)
+                return -errno;
+        return close_range(DEVICE_FD + 1, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int confine(pid_t parent) {
+        static const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX }, none = { 0, 0 };
+        sigset_t empty;
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+                return -ESRCH;
+        (void) setsid();
+        (void) sigemptyset(&empty);
+        if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &empty, NULL) < 0 ||
+            setrlimit(RLIMIT_AS, &memory) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+                return -errno;
+        /* Root without capabilities still owns the device. */
+        return prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED) < 0 ||
+                        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
+                ? -errno
+                : 0;
+}
+
+static _noreturn_ void run_checker(size_t i, pid_t parent, int device_fd, int output_fd) {
+        char device[32], path[] = "PATH=" PATH_DEFAULT, locale[] = "LC_ALL=C";
+        char *environment[] = { path, locale, NULL };
+        char *argv[] = { (char *) checkers[i].program, (char *) checkers[i].option, device, NULL };
+
+        (void) snprintf(device, sizeof(device), "/proc/self/fd/%i", DEVICE_FD);
+        if (set_streams(device_fd, output_fd) < 0 || confine(parent) < 0)
+                _exit(NOT_FOUND - 1);
+        if (!getenv("PATH"))
+                (void) putenv(path);
+        (void) execvpe(checkers[i].program, argv, environment);
+        _exit(NOT_FOUND);
+}
+
+/* — waiting for it — */
+
+static int64_t now_msec(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int open_signals(void) {
+        sigset_t set;
+        int fd;
+
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGTERM);
+        (void) sigaddset(&set, SIGINT);
+        fd = signalfd(-1, &set, SFD_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+/* False at the end of the output. */
+static bool show_output(int fd, const char *program) {
+        char text[512];
+        ssize_t n = read(fd, text, sizeof(text));
+
+        for (ssize_t from = 0, to; from < n; from = to + 1) {
+                for (to = from; to < n && text[to] != '\n' && text[to] != '\r'; to++)
+                        ;
+                if (to > from)
+                        log_debug("%s: %.*s", program, (int) (to - from), text + from);
+        }
+        return n > 0;
+}
+
+/* Until the process has ended: 0, or -ETIMEDOUT, or -ECANCELED if signal_fd (may be none) has something. */
+static int watch(int pidfd, int *output_fd, int signal_fd, int64_t msec, const char *program) {
+        int64_t end = now_msec() + msec;
+
+        for (;;) {
+                struct pollfd p[] = {
+                        { .fd = pidfd, .events = POLLIN },
+                        { .fd = *output_fd, .events = POLLIN },
+                        { .fd = signal_fd, .events = POLLIN },
+                };
+                int64_t left = end - now_msec();
+
+                if (left <= 0)
+                        return -ETIMEDOUT;
+                if (poll(p, ELEMENTSOF(p), (int) left) < 0 && errno != EINTR)
+                        return -errno;
+                if (p[1].revents && !show_output(*output_fd, program))
+                        *output_fd = safe_close(*output_fd);
+                else if (p[0].revents)
+                        return 0;
+                if (p[2].revents)
+                        return -ECANCELED;
+        }
+}
+
+/* Asked first, a checker ends at a point from which the next one goes on. */
+static void end_checker(int pidfd, int *output_fd, const char *program) {
+        (void) process_signal(pidfd, SIGTERM);
+        (void) watch(pidfd, output_fd, -EBADF, GRACE_MSEC, program);
+        process_kill_and_reap(pidfd);
+}
+
+static int run(size_t i, int device_fd, siginfo_t *ret) {
+        _cleanup_close_ int pidfd = -EBADF, output = -EBADF, signals = open_signals();
+        pid_t own = getpid(), pid;
+        int pipe_fds[2], r;
+
+        if (signals < 0)
+                return TAKE_FD(signals);
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+                return -errno;
+        output = pipe_fds[0];
+        pid = process_clone(0, -EBADF, &pidfd);
+        if (pid == 0)
+                run_checker(i, own, device_fd, pipe_fds[1]);
+        (void) safe_close(pipe_fds[1]);
+        if (pid < 0)
+                return pid;
+        r = watch(pidfd, &output, signals, LIMIT_MSEC, checkers[i].program);
+        if (r < 0) {
+                end_checker(pidfd, &output, checkers[i].program);
+                return r;
+        }
+        return process_wait(pidfd, ret);
+}
+
+/* — what it comes to — */
+
+static int log_not_run(int error, const char *program, const char *path, const char *what) {
+        if (error == -ETIMEDOUT)
+                return log_error_errno(error, "%s: checking its %s file system takes too long; run %s by hand, or use "
+                                       "--read-only", path, what, program);
+        if (error == -ECANCELED)
+                return log_error_errno(error, "%s: stopped while its %s file system was checked", path, what);
+        return log_error_errno(error, "%s: cannot check its %s file system with %s: %m", path, what, program);
+}
+
+/* A checker that fails itself says nothing about the file system. */
+static int judge(const siginfo_t *end, const char *program, const char *path, const char *what) {
+        int status = end->si_status;
+
+        if (end->si_code == CLD_EXITED && status == NOT_FOUND) {
+                log_debug("%s: its %s file system is not clean, and there is no %s", path, what, program);
+                return 0;
+        }
+        if (end->si_code != CLD_EXITED || (status & ~(FSCK_CORRECTED | FSCK_REBOOT | FSCK_UNCORRECTED))) {
+                log_warning("%s: its %s file system is not clean, and %s failed (%s %i)", path, what, program,
+                            end->si_code == CLD_EXITED ? "exit status" : "signal", status);
+                return 0;
+        }
+        if (status & FSCK_UNCORRECTED)
+                return log_error_errno(-EUCLEAN,
+                                       "%s: its %s file system is damaged beyond what %s repairs by itself; repair it "
+                                       "by hand, or use --read-only",
+                                       path, what, program);
+        if (status & FSCK_REBOOT)
+                return log_error_errno(-EUCLEAN,
+                                       "%s: its %s file system is in use elsewhere; %s repaired it, start the machine "
+                                       "again",
+                                       path, what, program);
+        if (status & FSCK_CORRECTED)
+                log_warning("%s: errors of its %s file system were corrected by %s", path, what, program);
+        return 0;
+}
+
+int image_check(int fd, const char *fstype, const char *path, const char *what) {
+        for (size_t i = 0; i < ELEMENTSOF(checkers); i++) {
+                siginfo_t end = {};
+                int r;
+
+                if (!streq(checkers[i].fstype, fstype) ||
+                    file_system_state(fd, fstype, (uint64_t) time(NULL)) == FILE_SYSTEM_CLEAN)
+                        continue;
+                log_debug("%s: its %s file system (%s) is not clean", path, what, fstype);
+                r = run(i, fd, &end);
+                return r < 0 ? log_not_run(r, checkers[i].program, path, what)
+                             : judge(&end, checkers[i].program, path, what);
+        }
+        return 0;
+}

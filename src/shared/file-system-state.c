@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: starting a checker takes milliseconds, and all it does with a clean file system is to
+ * read its superblock and to go away. So we read that. ext4 and vfat keep a flag there. Whoever made the image
+ * can set it as he likes, as he can do with all else in it: the check serves those who mean well, and the
+ * kernel has to stand the others in any case. xfs and btrfs are repaired by the kernel or by hand, their
+ * checkers do nothing; squashfs and erofs are never written. */
+
+#include "file-system-state.h"
+
+#include <endian.h>
+#include <unistd.h>
+
+static uint16_t get16(const uint8_t *p) {
+        uint16_t v;
+
+        memcpy(&v, p, sizeof(v));
+        return le16toh(v);
+}
+
+static uint32_t get32(const uint8_t *p) {
+        uint32_t v;
+
+        memcpy(&v, p, sizeof(v));
+        return le32toh(v);
+}
+
+/* — ext4 — */
+
+#define EXT4_OFFSET 1024
+#define EXT4_SIZE 1024
+#define EXT4_MAGIC 0xef53u
+#define EXT4_STATE_VALID 1u
+#define EXT4_STATE_ERROR 2u
+#define EXT4_INCOMPAT_RECOVER 4u
+
+static FileSystemState ext4_state(const uint8_t *sb, uint64_t now) {
+        unsigned mounts = get16(sb + 52), max_mounts = get16(sb + 54), state = get16(sb + 58);
+        uint64_t last_check = get32(sb + 64), interval = get32(sb + 68);
+
+        if (get16(sb + 56) != EXT4_MAGIC)
+                return FILE_SYSTEM_UNKNOWN;
+        if (!(state & EXT4_STATE_VALID) || (state & EXT4_STATE_ERROR) ||
+            (get32(sb + 96) & EXT4_INCOMPAT_RECOVER))
+                return FILE_SYSTEM_DIRTY;
+        if (max_mounts > 0 && max_mounts < 0x8000 && mounts >= max_mounts) /* it is signed: less than 0 is never */
+                return FILE_SYSTEM_DIRTY;
+        return interval > 0 && now >= last_check + interval ? FILE_SYSTEM_DIRTY : FILE_SYSTEM_CLEAN;
+}
+
+/* — vfat — */
+
+#define VFAT_SIZE 512
+#define VFAT_FLAGS_DIRTY 1u
+#define VFAT_FLAGS_ERROR 2u
+
+/* FAT32 has no count of sectors in the old place, and its flags elsewhere. */
+static FileSystemState vfat_state(const uint8_t *sb, uint64_t now) {
+        unsigned flags = get16(sb + 22) == 0 ? sb[65] : sb[37];
+
+        (void) now;
+        if (sb[510] != 0x55 || sb[511] != 0xaa)
+                return FILE_SYSTEM_UNKNOWN;
+        return flags & (VFAT_FLAGS_DIRTY | VFAT_FLAGS_ERROR) ? FILE_SYSTEM_DIRTY : FILE_SYSTEM_CLEAN;
+}
+
+/* — all of them — */
+
+static const struct {
+        const char *fstype;
+        off_t offset;
+        size_t size;
+        FileSystemState (*read)(const uint8_t *superblock, uint64_t now); /* NULL: there is nothing to read */
+        FileSystemState otherwise;
+} types[] = {
+        { "ext4", EXT4_OFFSET, EXT4_SIZE, ext4_state, FILE_SYSTEM_UNKNOWN },
+        { "vfat", 0, VFAT_SIZE, vfat_state, FILE_SYSTEM_UNKNOWN },
+        { "xfs", 0, 0, NULL, FILE_SYSTEM_CLEAN },
+        { "btrfs", 0, 0, NULL, FILE_SYSTEM_CLEAN },
+        { "squashfs", 0, 0, NULL, FILE_SYSTEM_CLEAN },
+        { "erofs", 0, 0, NULL, FILE_SYSTEM_CLEAN },
+};
+
+FileSystemState file_system_state(int fd, const char *fstype, uint64_t now) {
+        uint8_t superblock[EXT4_SIZE]; /* the largest */
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                if (!streq(types[i].fstype, fstype))
+                        continue;
+                if (!types[i].read ||
+                    pread(fd, superblock, types[i].size, types[i].offset) != (ssize_t) types[i].size)
+                        return types[i].otherwise;
+                return types[i].read(superblock, now);
+        }
+        return FILE_SYSTEM_UNKNOWN;
+}

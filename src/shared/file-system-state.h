@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Whether a file system says of itself that it was left in order. */
+
+#include <stdint.h>
+
+#include "macros.h"
+
+typedef enum FileSystemState {
+        FILE_SYSTEM_CLEAN,   /* or of a type that needs no checker */
+        FILE_SYSTEM_DIRTY,   /* errors, an unfinished journal, or a check is due */
+        FILE_SYSTEM_UNKNOWN, /* only its checker can tell */
+} FileSystemState;
+
+/* Looks at the file system of type fstype on fd, which is open for reading: a few hundred bytes of it. now is in
+ * seconds since 1970. What is read is not trusted, and what makes no sense is FILE_SYSTEM_UNKNOWN. */
+FileSystemState file_system_state(int fd, const char *fstype, uint64_t now);
