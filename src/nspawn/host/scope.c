@@ -12,12 +12,12 @@
  * can send a signal to us: it counts only if it comes from the owner of the manager's name.
  *
  * The side road: the unit exists. Either a supervisor has just ended and its scope is going, or one was
- * killed and left it, or a machine of that name is running. A Controller that is empty or gone from the bus tells
- * the first two, which are stopped and tried again, from the third, which is an error. The name alone proves nothing, a machine
- * may be called "session-1": the unit has to be in the machine's slice, too.
+ * killed and left it, or a machine of that name is running. A Controller that is empty or gone from the bus
+ * tells the first two, which are stopped and tried again, from the third, which is an error. The name alone
+ * proves nothing, a machine may be called "session-1": the unit has to be in the machine's slice, too.
  *
- * Older managers lack some of the properties. They say so by name and change nothing, so we try again
- * without. */
+ * Older managers lack some of the properties (SCOPE_WITH_*). They say so by name and change nothing, so we try
+ * again without. */
 
 #include "host/scope.h"
 
@@ -26,8 +26,6 @@
 
 #include "host/unit-property.h"
 #include "log.h"
-#include "process.h"
-#include "strv.h"
 
 #define MANAGER "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
@@ -37,11 +35,6 @@
 #define START_TIMEOUT_USEC (60 * 1000000ULL)
 #define RETRY_USEC (20 * 1000ULL)
 #define RETRIES_MAX 250U
-/* Given to our own supervisor before the manager kills. */
-#define STOP_MARGIN_USEC (15 * 1000000ULL)
-
-/* What newer managers know. */
-enum { WITH_PIDFDS = 1 << 0, WITH_COREDUMP_RECEIVE = 1 << 1 };
 
 struct Scope {
         ManagerBus *bus;
@@ -115,106 +108,8 @@ static int call_manager(Scope *s, sd_bus_message_handler_t handler, const char *
         return r;
 }
 
-/* ── The request ───────────────────────────────────────────────────────────────────────────────────────── */
-
-int scope_unit_name(const char *machine, char *out) {
-        static const char plain[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.";
-        size_t n = 0;
-
-        for (const char *c = machine; *c; c++) {
-                if (n + 4 + sizeof(".scope") > SCOPE_NAME_MAX)
-                        return -ENAMETOOLONG;
-                if (strchr(plain, *c))
-                        out[n++] = *c;
-                else
-                        n += (size_t) sprintf(out + n, "\\x%02x", (unsigned char) *c);
-        }
-        if (n == 0)
-                return -EINVAL;
-        memcpy(out + n, ".scope", sizeof(".scope"));
-        return 0;
-}
-
-static int append_processes(Scope *s, sd_bus_message *m) {
-        bool pidfds = s->with & WITH_PIDFDS;
-        int r;
-
-        if ((r = sd_bus_message_open_container(m, 'r', "sv")) < 0 ||
-            (r = sd_bus_message_append(m, "s", pidfds ? "PIDFDs" : "PIDs")) < 0 ||
-            (r = sd_bus_message_open_container(m, 'v', pidfds ? "ah" : "au")) < 0 ||
-            (r = sd_bus_message_open_container(m, 'a', pidfds ? "h" : "u")) < 0)
-                return r;
-        for (size_t i = 0; i < s->request->n_pidfds; i++) {
-                int fd = s->request->pidfds[i];
-                /* The number is safe: the processes are our children and we have not reaped them. */
-                pid_t pid = pidfds ? 0 : process_pid(fd);
-
-                if (pid < 0)
-                        return pid;
-                r = pidfds ? sd_bus_message_append(m, "h", fd) :
-                             sd_bus_message_append(m, "u", (uint32_t) pid);
-                if (r < 0)
-                        return r;
-        }
-        for (int i = 0; i < 3; i++)
-                if ((r = sd_bus_message_close_container(m)) < 0)
-                        return r;
-        return 0;
-}
-
-static int append_fixed(Scope *s, sd_bus_message *m) {
-        const ScopeRequest *q = s->request;
-        char text[256];
-        int r;
-
-        (void) snprintf(text, sizeof(text), "Container %s", q->machine);
-        /* mixed: the manager asks the supervisor by RequestStop and sends no signal of its own until the
-         * time is over. AddRef would only keep the unit's name taken after the last process has gone. */
-        r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", text, "Delegate", "b", true,
-                                  "CollectMode", "s", "inactive-or-failed", "Slice", "s",
-                                  q->slice ?: "machine.slice", "KillMode", "s", "mixed");
-        if (r >= 0 && q->kill_signal > 0)
-                r = sd_bus_message_append(m, "(sv)", "KillSignal", "i", (int32_t) q->kill_signal);
-        if (r >= 0 && q->stop_timeout_usec > 0)
-                r = sd_bus_message_append(m, "(sv)", "TimeoutStopUSec", "t",
-                                          q->stop_timeout_usec >= UINT64_MAX - STOP_MARGIN_USEC ?
-                                                  UINT64_MAX :
-                                                  q->stop_timeout_usec + STOP_MARGIN_USEC);
-        if (r >= 0 && q->coredump_receive && (s->with & WITH_COREDUMP_RECEIVE))
-                r = sd_bus_message_append(m, "(sv)", "CoredumpReceive", "b", true);
-        return r;
-}
-
-static int append_devices(sd_bus_message *m, const ScopeRequest *q) {
-        static const char *const usual[] = {
-                "DevicePolicy=closed",
-                "DeviceAllow=/dev/net/tun rwm",
-                "DeviceAllow=char-pts rw",
-                "DeviceAllow=/dev/fuse rwm",
-        };
-        int r;
-
-        /* The machine's own cgroup is restricted anyway, so the manager need not load another program. */
-        if (!unit_property_given(q->properties, "DevicePolicy") &&
-            !unit_property_given(q->properties, "DeviceAllow"))
-                return 0;
-        for (size_t i = 0; i < ELEMENTSOF(usual); i++)
-                if ((r = unit_property_append(m, usual[i])) < 0)
-                        return r;
-        STRV_FOREACH(d, q->devices) {
-                _cleanup_free_ char *assignment = NULL;
-
-                if (asprintf(&assignment, "DeviceAllow=%s", *d) < 0)
-                        return -ENOMEM;
-                if ((r = unit_property_append(m, assignment)) < 0)
-                        return r;
-        }
-        return 0;
-}
-
 /* Everything up to the Controller, which is known later: send_start() adds it and closes the array. */
 static int build_start(Scope *s) {
-        const ScopeRequest *q = s->request;
         sd_bus_message *m = NULL;
         int r;
 
@@ -225,13 +120,9 @@ static int build_start(Scope *s) {
                 return r;
         s->start_call = m;
         if ((r = sd_bus_message_append(m, "ss", s->unit, "fail")) < 0 ||
-            (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0 || (r = append_processes(s, m)) < 0 ||
-            (r = append_fixed(s, m)) < 0 || (r = append_devices(m, q)) < 0)
+            (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0)
                 return r;
-        STRV_FOREACH(p, q->properties)
-                if ((r = unit_property_append(m, *p)) < 0)
-                        return r;
-        return 0;
+        return scope_request_append(s->request, s->with, m);
 }
 
 /* ── A unit that exists already ────────────────────────────────────────────────────────────────────────── */
@@ -383,8 +274,8 @@ static bool without_unknown_property(Scope *s, const sd_bus_error *e) {
                 unsigned bit;
                 const char *name;
         } optional[] = {
-                { WITH_PIDFDS, "PIDFDs" },
-                { WITH_COREDUMP_RECEIVE, "CoredumpReceive" },
+                { SCOPE_WITH_PIDFDS, "PIDFDs" },
+                { SCOPE_WITH_COREDUMP_RECEIVE, "CoredumpReceive" },
         };
 
         if (!sd_bus_error_has_name(e, SD_BUS_ERROR_PROPERTY_READ_ONLY) || !e->message)
@@ -559,7 +450,7 @@ int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents 
         s->bus = bus;
         s->request = request;
         s->events = *events;
-        s->with = WITH_PIDFDS | WITH_COREDUMP_RECEIVE;
+        s->with = SCOPE_WITH_PIDFDS | SCOPE_WITH_COREDUMP_RECEIVE;
         r = scope_unit_name(request->machine, s->unit);
         if (r >= 0)
                 r = build_start(s);

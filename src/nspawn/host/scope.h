@@ -3,22 +3,9 @@
 
 /* The transient unit NAME.scope of the host's service manager, which holds the processes of one machine. */
 
-#include <stdint.h>
-
 #include "host/manager-bus.h"
+#include "host/scope-request.h"
 #include "macros.h"
-
-typedef struct ScopeRequest {
-        const char *machine;        /* a valid machine name */
-        const char *slice;          /* NULL: machine.slice */
-        char *const *properties;    /* --property=, NAME=VALUE */
-        char *const *devices;       /* "PATH ACCESS" the machine needs besides the usual ones; see below */
-        const int *pidfds;          /* the processes that go into the scope: at least one, all alive */
-        size_t n_pidfds;
-        int kill_signal;            /* 0: the manager's default */
-        uint64_t stop_timeout_usec; /* after it our own supervisor kills; 0: the manager's default */
-        bool coredump_receive;      /* the guest can take its coredumps itself: it is booted */
-} ScopeRequest;
 
 typedef struct Scope Scope;
 
@@ -54,7 +41,3 @@ void scope_end(Scope *s);
 
 /* Frees; the scope itself stays. Takes NULL. */
 void scope_free(Scope *s);
-
-/* The unit name for a machine name, for out of at least SCOPE_NAME_MAX bytes. */
-#define SCOPE_NAME_MAX 256
-int scope_unit_name(const char *machine, char *out) _must_check_;
