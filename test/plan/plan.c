@@ -7,7 +7,8 @@
  * and goes on with the plan it makes on a host whose facts are fixed here: what --dry-run would print, or
  * what is said when it is refused. The tree is /srv/guest and need not exist; nothing of this machine is
  * looked at. A variable HOST_DEVICES=no stands for a host without /dev/fuse and /dev/net/tun,
- * HOST_USER_NAMESPACES=no for a kernel without them. With UPDATE_PLANS=1 the files are written anew instead,
+ * HOST_USER_NAMESPACES=no for a kernel without them. Whom the first mounts map on the host are 1000, 1001 and 1002,
+ * whatever is said. With UPDATE_PLANS=1 the files are written anew instead,
  * to be read before they are committed. */
 
 #include <fcntl.h>
@@ -32,6 +33,7 @@ static void print_log(int level, const char *text, void *userdata) {
 
 static void fixed_facts(HostFacts *ret) {
         static char *host[] = { (char *) "container_host_id=debian", NULL };
+        static HostIds mapped[] = { { 1000, 100 }, { 1001, 100 }, { 1002, 100 } };
         bool devices = !streq_ptr(getenv("HOST_DEVICES"), "no");
 
         *ret = (HostFacts) {
@@ -39,6 +41,7 @@ static void fixed_facts(HostFacts *ret) {
                 .have_tun = devices,
                 .have_user_namespaces = !streq_ptr(getenv("HOST_USER_NAMESPACES"), "no"),
                 .container_host = host,
+                .mapped = mapped,
                 .security = {
                         .capabilities = (UINT64_C(1) << (CAP_LAST_CAP + 1)) - 1,
                         .nr_open = 1 << 20,

@@ -212,6 +212,39 @@ bound_without_users() {
     rm -rf "$dir" && mkdir "$dir" && chown 1000:1001 "$dir"
     equal "$(n -D "$bb" --bind="$dir:/mnt:rootidmap" /bin/stat -c %u:%g /mnt)" 0:0 "owner inside"
 }
+mapped() {   # ARG…: user 1000's files are user 33's, and what that one writes is user 1000's; all else is nobody's
+    local dir=$smoke_work/bound
+    rm -rf "$dir" && mkdir "$dir" && touch "$dir/root" && chown 1000:1001 "$dir"
+    # shellcheck disable=SC2016
+    equal "$(n "$@" -D "$bb" --bind="$dir:/mnt:map=1000/1001:33" -u 33 --chdir=/mnt /bin/sh -c 'touch new && mkdir dir &&
+        mv new dir && stat -c %u:%g . dir/new root | tr "\n" " "')" "33:33 33:33 65534:65534 " "owners inside"
+    equal "$(owners "$dir"/{dir,dir/new,root})" "1000:1001 1000:1001 0:0 " "owners on disk"
+    status_of n "$@" -D "$bb" --bind-ro="$dir:/mnt:map=1000/1001:33" -u 33 /bin/touch /mnt/no 2>/dev/null
+    ((status != 0)) || fail "it can be written to"
+    status_of n "$@" -D "$bb" --bind="$dir:/mnt:map=1000/1001:33" /bin/touch /mnt/no 2>/dev/null
+    ((status != 0)) || fail "somebody else can write to it"
+}
+mapped_by_name() {
+    cp /etc/passwd "$smoke_work/passwd" && cp /etc/group "$smoke_work/group"
+    echo "somebody:x:1007:1008::/:/bin/false" >>"$smoke_work/passwd"
+    echo "some:x:1009:" >>"$smoke_work/group"
+    mount --bind "$smoke_work/passwd" /etc/passwd
+    mount --bind "$smoke_work/group" /etc/group
+    rm -rf "$smoke_work/bound" && mkdir "$smoke_work/bound"
+    chown 1007:1008 "$smoke_work/bound"
+    equal "$(n -U -D "$bb" --bind="$smoke_work/bound:/mnt:map=somebody:33/34" /bin/stat -c %u:%g /mnt)" 33:34 "owner"
+    chown 1007:1009 "$smoke_work/bound"
+    equal "$(n -D "$bb" --bind="$smoke_work/bound:/mnt:map=somebody/some:5" /bin/stat -c %u:%g /mnt)" 5:5 "owner"
+    umount /etc/passwd /etc/group
+    status_of n -D "$bb" --bind="$smoke_work/bound:/mnt:map=somebody:5" /bin/true 2>"$smoke_work/err"
+    equal "$status $(cat "$smoke_work/err")" '1 nspawn: the host has no user "somebody"' "an unknown name"
+}
+mapped_in_file() {
+    rm -rf "$smoke_work/bound" && mkdir "$smoke_work/bound" && chown 1000:1000 "$smoke_work/bound"
+    printf '[Files]\nBind=%s:/mnt:map=1000:33\n' "$smoke_work/bound" >"$smoke_work/${bb##*/}.nspawn"
+    equal "$(n --settings=trusted -U -D "$bb" /bin/stat -c %u:%g /mnt)" 33:33 "owner"
+    rm "$smoke_work/${bb##*/}.nspawn"
+}
 overlaid() {   # LOWER UPPER: what is written over a layer belongs to root
     rm -rf "$smoke_work/up" "$bb"/srv/up/*
     mkdir "$smoke_work/up"
@@ -235,6 +268,12 @@ tap "a mapped bind"                           bound :idmap "0:0 1000:1001 0:0 "
 tap "a bind whose owner is root"              bound :rootidmap "65534:65534 0:0 1000:1001 "
 tap "a bind whose owner is the target's"      bound_owner
 tap "the same without users of its own"       bound_without_users
+tap "one user of the host is one of the machine" mapped -U
+tap "the same without users of its own"       mapped
+tap "the same in a range with an end"         mapped --private-users=524288:34 --private-users-ownership=map
+tap "the same ephemeral"                      mapped -U -x
+tap "a user of the host by name"              mapped_by_name
+tap "a user of the host, from a file"         mapped_in_file
 tap "an overlay in memory of the host's"      overlaid "$low" ""
 tap "an overlay on the host"                  overlaid "$low" "$smoke_work/up"
 tap "an overlay in the tree"                  overlaid "$low" +/srv/up

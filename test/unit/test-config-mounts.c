@@ -49,6 +49,42 @@ TEST(bind) {
         ASSERT_STREQ(m->destination, "/");
 }
 
+TEST(bind_map) {
+        static const struct {
+                const char *text, *user, *group;
+                uid_t uid;
+                gid_t gid;
+        } cases[] = {
+                { "/a:/b:map=1000:33", "1000", NULL, 33, 33 },
+                { "/a:/b:map=me:0", "me", NULL, 0, 0 },
+                { "/a:/b:map=me/us:5/6", "me", "us", 5, 6 },
+                { "/a:/b:norbind,map=me:5/6,rbind", "me", NULL, 5, 6 },
+                { "/a:/b:map=a:1,map=b/c:2", "b", "c", 2, 2 },
+                { "/a:/b:map=1:4294967294", "1", NULL, 4294967294, 4294967294 },
+        };
+        static const char *const bad[] = { "",        "1000",  "1000:",       ":33",     "me:you", "me/:5",
+                                           "/us:5",   "me:5/", "me:5:6",      "me:/6",   "me:-1",  "me:4294967295",
+                                           "me:5/us", "me:5 ", "me:5/6,idmap2" };
+        _cleanup_settings_ Settings s = {};
+        char text[64];
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const CustomMount *m = parse_mount(&s, "--bind", cases[i].text);
+
+                ASSERT_TRUE(m && m->idmap == BIND_IDMAP_USER && m->recursive);
+                ASSERT_STREQ(m->map.user, cases[i].user);
+                ASSERT_STREQ(m->map.group, cases[i].group);
+                ASSERT_EQ(m->map.guest_uid, cases[i].uid);
+                ASSERT_EQ(m->map.guest_gid, cases[i].gid);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                (void) snprintf(text, sizeof(text), "/a:/b:map=%s", bad[i]);
+                if (parse_mount(&s, "--bind", text))
+                        TEST_FAIL("--bind=%s is accepted", text);
+        }
+        ASSERT_EQ(parse_mount(&s, "--bind", "/a:/b:map=me:5,idmap")->idmap, BIND_IDMAP_MAP); /* the last one counts */
+}
+
 TEST(relative_source) {
         _cleanup_settings_ Settings s = {};
         const CustomMount *m;

@@ -201,7 +201,22 @@ typedef struct IntegrationConfig {
 } IntegrationConfig;
 
 typedef enum MountKind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_OVERLAY, MOUNT_INACCESSIBLE } MountKind;
-typedef enum BindIdmap { BIND_IDMAP_NONE, BIND_IDMAP_MAP, BIND_IDMAP_ROOT, BIND_IDMAP_OWNER } BindIdmap;
+
+/* Whose the files of a bind are in the guest. */
+typedef enum BindIdmap {
+        BIND_IDMAP_NONE,
+        BIND_IDMAP_MAP,   /* as in the tree */
+        BIND_IDMAP_ROOT,  /* what is the source's owner's is root's, and nothing else is anybody's */
+        BIND_IDMAP_OWNER, /* the same for the target's owner */
+        BIND_IDMAP_USER,  /* the same for two users that were named */
+} BindIdmap;
+
+/* BIND_IDMAP_USER: one user and one group of the host, by name or number, and their numbers in the guest. */
+typedef struct BindMap {
+        char *user, *group; /* group NULL: the user's own */
+        uid_t guest_uid;
+        gid_t guest_gid;
+} BindMap;
 
 /* One --bind=, --tmpfs=, --overlay= or --inaccessible=. All paths are absolute. The destination and sources
  * in the guest have no "." or ".." parts; sources on the host may have "..", which means what it means to the
@@ -216,6 +231,7 @@ typedef struct CustomMount {
         char *options;     /* tmpfs: mount options as given, "mode=0755" if none were; else NULL */
         bool read_only, recursive, optional;
         BindIdmap idmap;
+        BindMap map;
 } CustomMount;
 
 typedef struct MountsConfig {

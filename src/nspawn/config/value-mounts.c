@@ -14,6 +14,8 @@ static void destroy_mount(CustomMount *m) {
         free(m->upper);
         free(m->destination);
         free(m->options);
+        free(m->map.user);
+        free(m->map.group);
 }
 
 static void destroy_mounts(void *field) {
@@ -91,6 +93,52 @@ static int add_source(CustomMount *m, const char *text) {
 
 /* — bind — */
 
+/* USER[/GROUP] in two strings. */
+static int split_user(const char *text, size_t length, char **ret_user, char **ret_group) {
+        const char *slash = memchr(text, '/', length);
+        size_t n = slash ? (size_t) (slash - text) : length;
+        _cleanup_free_ char *user = NULL, *group = NULL;
+
+        if (n == 0 || n + 1 == length)
+                return -EINVAL;
+        user = strndup(text, n);
+        group = slash ? strndup(slash + 1, length - n - 1) : NULL;
+        if (!user || (slash && !group))
+                return -ENOMEM;
+        *ret_user = TAKE_PTR(user);
+        *ret_group = TAKE_PTR(group);
+        return 0;
+}
+
+/* HOST[/GROUP]:GUEST[/GROUP] */
+static int parse_map(const char *text, BindMap *map) {
+        const char *colon = strchr(text, ':');
+        _cleanup_free_ char *user = NULL, *group = NULL, *guest_user = NULL, *guest_group = NULL;
+        uint64_t uid, gid;
+        int r;
+
+        if (!colon)
+                return -EINVAL;
+        r = split_user(text, (size_t) (colon - text), &user, &group);
+        if (r >= 0)
+                r = split_user(colon + 1, strlen(colon + 1), &guest_user, &guest_group);
+        if (r >= 0)
+                r = parse_unsigned(guest_user, UINT32_MAX - 1, &uid);
+        if (r >= 0)
+                r = parse_unsigned(guest_group ?: guest_user, UINT32_MAX - 1, &gid);
+        if (r < 0)
+                return r;
+        free(map->user);
+        free(map->group);
+        *map = (BindMap){
+                .user = TAKE_PTR(user),
+                .group = TAKE_PTR(group),
+                .guest_uid = (uid_t) uid,
+                .guest_gid = (gid_t) gid,
+        };
+        return 0;
+}
+
 static int parse_bind_options(char *options, CustomMount *m) {
         static const struct {
                 const char *name;
@@ -101,13 +149,23 @@ static int parse_bind_options(char *options, CustomMount *m) {
                 { "rootidmap", BIND_IDMAP_ROOT },
                 { "owneridmap", BIND_IDMAP_OWNER },
         };
+        const char *map;
         char *option;
 
         while ((option = strsep(&options, ","))) {
                 size_t i;
+                int r;
 
                 if (streq(option, "rbind") || streq(option, "norbind")) {
                         m->recursive = *option == 'r';
+                        continue;
+                }
+                map = startswith(option, "map=");
+                if (map) {
+                        r = parse_map(map, &m->map);
+                        if (r < 0)
+                                return r;
+                        m->idmap = BIND_IDMAP_USER;
                         continue;
                 }
                 for (i = 0; i < ELEMENTSOF(idmaps); i++)
@@ -122,27 +180,28 @@ static int parse_bind_options(char *options, CustomMount *m) {
 
 /* [-][+][SOURCE][:DESTINATION[:OPTIONS]] */
 static int fill_bind(const char *text, CustomMount *m) {
-        _cleanup_strv_ char **fields = NULL;
-        size_t n;
+        _cleanup_free_ char *source = NULL, *destination = NULL, *options = NULL;
         int r;
 
         if (*text == '-') {
                 m->optional = true;
                 text++;
         }
-        r = split_spec(text, &fields);
+        r = split_field(&text, ':', &source);
+        if (r > 0)
+                r = split_field(&text, ':', &destination);
         if (r < 0)
                 return r;
-        n = strv_length(fields);
-        if (n > 3 || (n == 1 && !**fields))
+        if (!source || (!destination && !*source))
                 return -EINVAL;
-        r = add_source(m, fields[0]);
+        r = add_source(m, source);
         if (r < 0)
                 return r;
-        r = value_make_guest_path(n > 1 ? fields[1] : fields[0] + (*fields[0] == '+'), &m->destination);
-        if (r < 0)
+        r = value_make_guest_path(destination ?: source + (*source == '+'), &m->destination);
+        if (r < 0 || !text)
                 return r;
-        return n > 2 ? parse_bind_options(fields[2], m) : 0;
+        options = strdup(text); /* as they are: "map" has a colon */
+        return options ? parse_bind_options(options, m) : -ENOMEM;
 }
 
 static int add_bind(const char *text, bool read_only, MountsConfig *mounts) {
@@ -247,7 +306,7 @@ static int parse_inaccessible(UNUSED_TYPE_ORIGIN, const char *text, void *field)
 
 #define BIND_EXPECTS                                                                                         \
         "a bind mount SOURCE[:DESTINATION[:OPTIONS]], the destination absolute, options of rbind, norbind, " \
-        "idmap, noidmap, rootidmap, owneridmap"
+        "idmap, noidmap, rootidmap, owneridmap, map=USER[/GROUP]:NUMBER[/NUMBER]"
 
 DEFINE_MOUNT(bind, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);
 DEFINE_MOUNT(bind_read_only, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);

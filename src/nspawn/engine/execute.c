@@ -71,12 +71,15 @@ static int clone_source(int source_fd, const Operation *o, bool *ret_directory) 
         return TAKE_FD(mount);
 }
 
-/* The target decides on "owneridmap"; one that is yet to be made will be root's. */
-static int target_owner(ExecuteContext *c, const Operation *o, IdMap *map) {
+/* The source decides on the host's side and, for "owneridmap", the target on the guest's: one that is yet to be made
+ * will be root's. */
+static int find_owners(ExecuteContext *c, const Operation *o, int source_fd, OwnerMap *map) {
         _cleanup_close_ int target = -EBADF;
         struct stat st;
 
-        map->outside_uid = map->outside_gid = c->users_base;
+        if (fstat(source_fd, &st) < 0)
+                return -errno;
+        *map = (OwnerMap){ .host_uid = st.st_uid, .host_gid = st.st_gid };
         if (o->idmap == BIND_IDMAP_ROOT)
                 return 0;
         target = root_open(c->root_fd, o->where, O_PATH);
@@ -84,30 +87,30 @@ static int target_owner(ExecuteContext *c, const Operation *o, IdMap *map) {
                 return 0;
         if (target < 0 || fstat(target, &st) < 0)
                 return target < 0 ? target : -errno;
-        map->outside_uid = st.st_uid;
-        map->outside_gid = st.st_gid;
+        map->guest_uid = st.st_uid - c->users_base;
+        map->guest_gid = st.st_gid - c->users_base;
         return 0;
 }
 
-/* The source's owner appears as one user of the guest, and what this user writes is the owner's. Others are nobody. */
-static int map_owner(ExecuteContext *c, const Operation *o, int source_fd, int mount_fd) {
-        IdMap map = { .count = 1 };
-        _cleanup_close_ int users = -EBADF;
-        struct stat st;
-        int r;
+/* One user of the host appears as one user of the guest, and what this user writes is the other's. Others are nobody. */
+static int map_owner(ExecuteContext *c, const OwnerMap *owner, bool recursive, int mount_fd) {
+        const IdMap map = {
+                .inside_uid = owner->host_uid,
+                .outside_uid = c->users_base + owner->guest_uid,
+                .inside_gid = owner->host_gid,
+                .outside_gid = c->users_base + owner->guest_gid,
+                .count = 1,
+        };
+        _cleanup_close_ int users = user_namespace_make(&map);
 
-        if (fstat(source_fd, &st) < 0)
-                return -errno;
-        map.inside_uid = st.st_uid;
-        map.inside_gid = st.st_gid;
-        r = target_owner(c, o, &map);
-        if (r < 0)
-                return r;
-        users = user_namespace_make(&map);
-        return users < 0 ? users : mount_map_ids(mount_fd, users, o->flags & OPERATION_RECURSIVE);
+        return users < 0 ? TAKE_FD(users) : mount_map_ids(mount_fd, users, recursive);
 }
 
 static int map_source(ExecuteContext *c, const Operation *o, int source_fd, int mount_fd) {
+        bool recursive = o->flags & OPERATION_RECURSIVE;
+        OwnerMap found = {};
+        int r;
+
         switch (o->idmap) {
         case BIND_IDMAP_NONE:
                 break;
@@ -115,10 +118,13 @@ static int map_source(ExecuteContext *c, const Operation *o, int source_fd, int 
                 /* What comes from the tree has the guest's owners already. */
                 if (c->users_base == 0 || o->kind == OPERATION_BIND_SELF)
                         break;
-                return mount_map_ids(mount_fd, c->users_fd, o->flags & OPERATION_RECURSIVE);
+                return mount_map_ids(mount_fd, c->users_fd, recursive);
         case BIND_IDMAP_ROOT:
         case BIND_IDMAP_OWNER:
-                return map_owner(c, o, source_fd, mount_fd);
+                r = find_owners(c, o, source_fd, &found);
+                return r < 0 ? r : map_owner(c, &found, recursive, mount_fd);
+        case BIND_IDMAP_USER:
+                return map_owner(c, &o->owner, recursive, mount_fd);
         }
         return 0;
 }
@@ -296,6 +302,30 @@ static const operation_function_t functions[] = {
         [OPERATION_FILE] = do_file,           [OPERATION_OVERLAY] = do_overlay,
 };
 
+static int log_failure(const Operation *o, int r) {
+        bool bind = o->kind == OPERATION_BIND_HOST || o->kind == OPERATION_BIND_SELF;
+
+        if (r == -EINVAL && o->idmap != BIND_IDMAP_NONE)
+                return log_error_errno(r,
+                                       "cannot bind %s to %s in the machine: a file system there cannot show files "
+                                       "under other owners",
+                                       o->what, o->where);
+        if (r == -EPERM && o->idmap != BIND_IDMAP_NONE)
+                return log_error_errno(r,
+                                       "cannot bind %s to %s in the machine: the owners of a mount there are mapped "
+                                       "already",
+                                       o->what, o->where);
+        if (bind)
+                return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
+        if (r == -EINVAL && o->kind == OPERATION_OVERLAY && o->custom->upper)
+                return log_error_errno(r,
+                                       "cannot set up the overlay %s in the machine: its upper layer lies on a file "
+                                       "system that cannot be one, as overlays cannot (--ephemeral and "
+                                       "--volatile=overlay make the machine's root one)",
+                                       o->where);
+        return log_error_errno(r, "cannot set up %s in the machine: %m", o->where);
+}
+
 int execute_operations(ExecuteContext *context, const OperationList *list) {
         for (size_t i = 0; i < list->n_items; i++) {
                 const Operation *o = &list->items[i];
@@ -303,21 +333,8 @@ int execute_operations(ExecuteContext *context, const OperationList *list) {
 
                 if (r == -ENOENT && (o->flags & OPERATION_OPTIONAL))
                         continue;
-                if (r == -EINVAL && o->idmap != BIND_IDMAP_NONE)
-                        return log_error_errno(r,
-                                               "cannot bind %s to %s in the machine: a file system there cannot show "
-                                               "files under other owners",
-                                               o->what, o->where);
-                if (r < 0 && (o->kind == OPERATION_BIND_HOST || o->kind == OPERATION_BIND_SELF))
-                        return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
-                if (r == -EINVAL && o->kind == OPERATION_OVERLAY && o->custom->upper)
-                        return log_error_errno(r,
-                                               "cannot set up the overlay %s in the machine: its upper layer lies on "
-                                               "a file system that cannot be one, as overlays cannot (--ephemeral and "
-                                               "--volatile=overlay make the machine's root one)",
-                                               o->where);
                 if (r < 0)
-                        return log_error_errno(r, "cannot set up %s in the machine: %m", o->where);
+                        return log_failure(o, r);
         }
         return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "engine/security-facts.h"
 #include "fd.h"
+#include "host/host-users.h"
 #include "log.h"
 #include "os-release.h"
 #include "strv.h"
@@ -74,6 +75,9 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
         r = read_host_release(&facts);
         if (r < 0)
                 return log_error_errno(r, "cannot read the host's os-release: %m");
+        r = host_users_of_mounts(&config->mounts, &facts.mapped);
+        if (r < 0)
+                return r;
 
         *ret = facts;
         facts = (HostFacts){};
@@ -82,4 +86,5 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
 
 void host_facts_done(HostFacts *facts) {
         strv_free(TAKE_PTR(facts->container_host));
+        free(TAKE_PTR(facts->mapped));
 }

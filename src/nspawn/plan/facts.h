@@ -8,6 +8,12 @@
 #include "plan/network.h"
 #include "plan/security.h"
 
+/* A user of the host and the group of its files. */
+typedef struct HostIds {
+        uid_t uid;
+        gid_t gid;
+} HostIds;
+
 typedef struct HostFacts {
         bool systemd_running;   /* the host's service manager is systemd */
         bool have_fuse;         /* /dev/fuse can be opened */
@@ -15,6 +21,7 @@ typedef struct HostFacts {
         bool have_user_namespaces;
         const char *os_release; /* the host's, a literal; NULL if it has none */
         char **container_host;  /* container_host_id=… and such, from it */
+        HostIds *mapped; /* for each of the configuration's mounts whom it maps; NULL if none does */
         SecurityFacts security;
         NetworkFacts network;
 } HostFacts;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "log.h"
+#include "plan/uid-range.h"
 #include "strv.h"
 
 #define RO MOUNT_ATTR_RDONLY
@@ -202,7 +203,18 @@ static uint64_t bind_attributes(const CustomMount *m) {
         return m->read_only ? RO : 0;
 }
 
-static Operation operation_from_custom(const MountsConfig *mounts, const CustomMount *m) {
+static OwnerMap owner_map(const HostFacts *facts, size_t i, const BindMap *map) {
+        const HostIds *ids = &facts->mapped[i];
+
+        return (OwnerMap){
+                .host_uid = ids->uid,
+                .host_gid = ids->gid,
+                .guest_uid = map->guest_uid,
+                .guest_gid = map->guest_gid,
+        };
+}
+
+static Operation operation_from_custom(const MountsConfig *mounts, const CustomMount *m, const HostFacts *facts) {
         Operation o = {
                 .where = m->destination,
                 .attributes = bind_attributes(m),
@@ -216,6 +228,8 @@ static Operation operation_from_custom(const MountsConfig *mounts, const CustomM
                 o.kind = m->source_in_guest[0] ? OPERATION_BIND_SELF : OPERATION_BIND_HOST;
                 o.what = m->sources[0];
                 o.idmap = m->idmap;
+                if (o.idmap == BIND_IDMAP_USER)
+                        o.owner = owner_map(facts, o.custom_index, &m->map);
                 break;
         case MOUNT_TMPFS:
                 o.kind = OPERATION_MOUNT;
@@ -246,7 +260,7 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
                         continue;
                 /* The user's own mount takes the place of a default one, in time too: what is below comes after. */
                 if (m && o.kind == OPERATION_MOUNT)
-                        o = operation_from_custom(&config->mounts, m);
+                        o = operation_from_custom(&config->mounts, m, facts);
                 else if (m)
                         continue;
                 /* The whole of /sys is writable on request, and so are its parts. */
@@ -279,6 +293,15 @@ static int compare_depth(const void *a, const void *b) {
         return *x < *y ? -1 : 1; /* they are elements of one array: this is the order they were given in */
 }
 
+/* How many users the machine has. */
+static uint32_t users_of(const MachineConfig *config, const HostFacts *facts) {
+        const UsersRange *range = &config->users.range;
+
+        if (range->mode == USERS_NO || (range->if_supported && !facts->have_user_namespaces))
+                return UINT32_MAX;
+        return range->mode == USERS_FIXED ? range->count : UID_RANGE_SIZE;
+}
+
 static int append_custom(FilesystemPlan *plan, const MachineConfig *config, const HostFacts *facts) {
         const MountsConfig *mounts = &config->mounts;
         _cleanup_free_ const CustomMount **sorted = calloc(mounts->n_items + 1, sizeof(CustomMount *));
@@ -291,15 +314,20 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config, cons
 
         for (size_t i = 0; i < mounts->n_items; i++) {
                 const CustomMount *m = sorted[i];
-                Operation o = operation_from_custom(mounts, m);
+                Operation o = operation_from_custom(mounts, m, facts);
 
                 if (streq(m->destination, "/"))
                         return log_error_errno(-EOPNOTSUPP, "a mount on / itself is not available yet");
                 if (m->idmap != BIND_IDMAP_NONE && belongs_inside(m, config))
                         return log_error_errno(-EOPNOTSUPP,
                                                "--bind=…:%s: what lies there is mounted by the machine's own users, "
-                                               "who cannot map others: leave out idmap, rootidmap and owneridmap",
+                                               "who cannot map others: leave out idmap, rootidmap, owneridmap and map",
                                                m->destination);
+                if (m->idmap == BIND_IDMAP_USER && MAX(o.owner.guest_uid, o.owner.guest_gid) >= users_of(config, facts))
+                        return log_error_errno(-EINVAL,
+                                               "--bind=…:%s: the machine has only %u users of its own, of which %u is none",
+                                               m->destination, users_of(config, facts),
+                                               MAX(o.owner.guest_uid, o.owner.guest_gid));
                 if (replaces_default(outer_rows, ELEMENTSOF(outer_rows), config, facts, m) ||
                     replaces_default(inner_rows, ELEMENTSOF(inner_rows), config, facts, m))
                         continue; /* is there already */

@@ -61,6 +61,7 @@ void operation_print(const Operation *o, FILE *f) {
                 [BIND_IDMAP_MAP] = " idmap",
                 [BIND_IDMAP_ROOT] = " rootidmap",
                 [BIND_IDMAP_OWNER] = " owneridmap",
+                [BIND_IDMAP_USER] = " map ",
         };
 
         fprintf(f, "%-8s%s", kind_names[o->kind], o->where);
@@ -79,6 +80,8 @@ void operation_print(const Operation *o, FILE *f) {
         print_attributes(o->attributes, "+", f);
         print_attributes(o->clear, "-", f);
         fputs(idmaps[o->idmap], f);
+        if (o->idmap == BIND_IDMAP_USER)
+                fprintf(f, "%u/%u:%u/%u", o->owner.host_uid, o->owner.host_gid, o->owner.guest_uid, o->owner.guest_gid);
         if (o->flags & OPERATION_RECURSIVE)
                 fputs(" recursive", f);
         if (o->flags & OPERATION_OPTIONAL)

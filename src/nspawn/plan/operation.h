@@ -31,6 +31,12 @@ typedef enum OperationFlags {
         OPERATION_EXISTING = 1 << 2,  /* the target is never made */
 } OperationFlags;
 
+/* One user and one group of the host, and who they are in the guest. */
+typedef struct OwnerMap {
+        uid_t host_uid, guest_uid;
+        gid_t host_gid, guest_gid;
+} OwnerMap;
+
 /* All strings are borrowed: literals, the configuration's, or the plan's own. */
 typedef struct Operation {
         OperationKind kind;
@@ -44,6 +50,7 @@ typedef struct Operation {
         const CustomMount *custom; /* what the user asked for, if that is where it comes from */
         size_t custom_index;       /* its place in the configuration */
         BindIdmap idmap; /* OPERATION_BIND_*: whose the files are said to be */
+        OwnerMap owner;  /* BIND_IDMAP_USER: them */
 } Operation;
 
 typedef struct OperationList {

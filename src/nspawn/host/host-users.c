@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: runs in the supervisor, among the facts: a name that is wrong is told before anything is done,
+ * and no module of the name service is loaded where the guest's things are in sight. A number needs no entry in the
+ * database; then its group has the same number. */
+
+#include "host/host-users.h"
+
+#include <grp.h>
+#include <pwd.h>
+
+#include "log.h"
+#include "parse.h"
+
+/* errno is left alone where there is no such entry, or set to one of many numbers. */
+static int log_unknown(const char *what, const char *name) {
+        return log_error_errno(-ESRCH, "the host has no %s \"%s\"", what, name);
+}
+
+static int find_user(const char *name, HostIds *ret) {
+        const struct passwd *entry;
+        uint64_t number;
+
+        if (parse_unsigned(name, UINT32_MAX - 1, &number) >= 0) {
+                entry = getpwuid((uid_t) number);
+                *ret = (HostIds){ .uid = (uid_t) number, .gid = entry ? entry->pw_gid : (gid_t) number };
+                return 0;
+        }
+        entry = getpwnam(name);
+        if (!entry)
+                return log_unknown("user", name);
+        *ret = (HostIds){ .uid = entry->pw_uid, .gid = entry->pw_gid };
+        return 0;
+}
+
+static int find_group(const char *name, gid_t *ret) {
+        const struct group *entry;
+        uint64_t number;
+
+        if (parse_unsigned(name, UINT32_MAX - 1, &number) >= 0) {
+                *ret = (gid_t) number;
+                return 0;
+        }
+        entry = getgrnam(name);
+        if (!entry)
+                return log_unknown("group", name);
+        *ret = entry->gr_gid;
+        return 0;
+}
+
+int host_users_of_mounts(const MountsConfig *mounts, HostIds **ret) {
+        _cleanup_free_ HostIds *ids = NULL;
+
+        for (size_t i = 0; i < mounts->n_items; i++) {
+                const CustomMount *m = &mounts->items[i];
+                int r;
+
+                if (m->idmap != BIND_IDMAP_USER)
+                        continue;
+                ids = ids ?: calloc(mounts->n_items, sizeof(HostIds));
+                if (!ids)
+                        return log_oom();
+                r = find_user(m->map.user, &ids[i]);
+                if (r >= 0 && m->map.group)
+                        r = find_group(m->map.group, &ids[i].gid);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(ids);
+        return 0;
+}
