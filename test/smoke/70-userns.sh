@@ -185,7 +185,7 @@ unmappable() {   # an overlay cannot be mapped
     local at=$smoke_work/overlaid
     mkdir -p "$at" "$smoke_work"/{upper,work}
     mount -t overlay overlay -o "lowerdir=$bb,upperdir=$smoke_work/upper,workdir=$smoke_work/work" "$at"
-    status_of n -U -D "$at" /bin/true 2>"$smoke_work/err"
+    status_of n -U --private-users-ownership=map -D "$at" /bin/true 2>"$smoke_work/err"
     umount "$at"
     equal "$status" 1 "status"
     has "$(cat "$smoke_work/err")" "cannot show files under other owners"

@@ -110,15 +110,14 @@ TEST(garbage_is_named) {
                 { "--set-credential=foo", "--set-credential=: this is not a credential" },
                 { "--set-credential=a/b:secret", "--set-credential=: this is not a credential" },
                 { "--set-credential=a:1 --set-credential=a:secret", "\"a\" is given a second time" },
-                { "--private-users=managed", "\"managed\" is not available yet" },
+                { "--private-users=managed", "\"managed\" takes users from systemd-nsresourced" },
                 { "--private-users=", "is not no, yes, identity, pick or a range" },
                 { "--private-users=65536:", "is not no, yes, identity, pick or a range" },
                 { "--private-users=65536:0", "is not no, yes, identity, pick or a range" },
                 { "--private-users=4294967295", "is not no, yes, identity, pick or a range" },
                 { "--private-users=4294901761:65535", "is not no, yes, identity, pick or a range" },
                 { "--private-users=-1", "is not no, yes, identity, pick or a range" },
-                { "--private-users-ownership=chown", "\"chown\" is not available yet" },
-                { "--private-users-ownership=", "is not one of off, map, foreign or auto" },
+                { "--private-users-ownership=", "is not one of off, map, foreign, chown or auto" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

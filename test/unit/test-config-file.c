@@ -121,7 +121,7 @@ TEST(bad_values) {
                   "x.nspawn:2: DropCapability=: \"cap_typo\" is not" },
                 { "[Exec]\nParameters=a 'b\n", "x.nspawn:2: Parameters=: \"a 'b\" has an open quote" },
                 { "[Exec]\n\nLimitCPU=x\n", "x.nspawn:3: LimitCPU=: \"CPU=x\" is not a resource limit" },
-                { "[Exec]\nPrivateUsers=managed\n", "x.nspawn:2: PrivateUsers=: \"managed\" is not available yet" },
+                { "[Exec]\nPrivateUsers=managed\n", "x.nspawn:2: PrivateUsers=: \"managed\" takes users from systemd-nsresourced, which needs a kernel with BPF-LSM; this program cannot do that: use pick" },
                 { "[Exec]\nEnvironment=HOME\n", "x.nspawn:2: Environment=: \"HOME\" is not an assignment" },
         };
 

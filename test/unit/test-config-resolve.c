@@ -272,6 +272,9 @@ TEST(refusals) {
                 { "-U", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes", "yes" },
                 { "--private-users=identity -n", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes", "yes" },
                 { "-U", "needs --private-network or another", "network" },
+                { "-U --private-users-chown --read-only", "--private-users-ownership=chown writes to the tree" },
+                { "-U --private-users-chown --volatile", "--private-users-ownership=chown writes to the tree" },
+                { "-Ux --private-users-ownership=chown", "--private-users-ownership=chown writes to the tree" },
         };
         static const char *const good[] = {
                 "-xD /",
@@ -279,6 +282,8 @@ TEST(refusals) {
                 "-D / --volatile=state",
                 "-x --link-journal=try-host",
                 "-x -j",
+                "-Ux --private-users-ownership=auto",
+                "-U --private-users-chown",
                 "--network-namespace-path=/x --private-network",
                 "--ambient-capability=cap_sys_time --capability=cap_sys_time",
                 "--ambient-capability=cap_sys_time --capability=all",

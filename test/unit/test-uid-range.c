@@ -57,6 +57,11 @@ TEST(mapping) {
                 { { { USERS_FIXED, false, 589824, 65536 }, OWNERSHIP_FOREIGN },
                   UID_RANGE_FOREIGN,
                   { 589824, 65536, UID_RANGE_FOREIGN, true } },
+                { { { USERS_FIXED, false, 589824, 65536 }, OWNERSHIP_CHOWN }, 0, { 589824, 65536, 0, false, true } },
+                { { { .mode = USERS_IDENTITY }, OWNERSHIP_CHOWN }, 589824, { 0, 65536, 589824, false, true } },
+                { { { .mode = USERS_IDENTITY }, OWNERSHIP_AUTO },
+                  UID_RANGE_BUSY,
+                  { 0, 65536, UID_RANGE_BUSY, false, true } },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -69,6 +74,7 @@ TEST(mapping) {
                 ASSERT_EQ(mapping.base, expected->base);
                 ASSERT_EQ(mapping.tree_base, expected->tree_base);
                 ASSERT_EQ(mapping.map_tree, expected->map_tree);
+                ASSERT_EQ(mapping.chown_tree, expected->chown_tree);
         }
 }
 
@@ -83,5 +89,20 @@ TEST(refusals) {
         ASSERT_OK(user_mapping_plan(&config, 0, 524288, &mapping));
         config = (UserNamespaceConfig){ { .mode = USERS_PICK }, OWNERSHIP_FOREIGN };
         ASSERT_OK(user_mapping_plan(&config, 0, 0, &mapping));
+        ASSERT_ERR(user_mapping_complete(&config, &mapping), -EINVAL);
+
+        /* Half given away. */
+        config = (UserNamespaceConfig){ { .mode = USERS_YES }, OWNERSHIP_CHOWN };
+        ASSERT_ERR(user_mapping_plan(&config, UID_RANGE_BUSY, UID_RANGE_BUSY, &mapping), -EBUSY);
+        config = (UserNamespaceConfig){ { .mode = USERS_IDENTITY }, OWNERSHIP_MAP };
+        ASSERT_OK(user_mapping_plan(&config, UID_RANGE_BUSY, UID_RANGE_BUSY, &mapping));
+        ASSERT_ERR(user_mapping_complete(&config, &mapping), -EBUSY);
+
+        /* Numbers that keep their lower half. */
+        config = (UserNamespaceConfig){ { USERS_FIXED, false, 65536, 65535 }, OWNERSHIP_CHOWN };
+        ASSERT_OK(user_mapping_plan(&config, 0, 0, &mapping));
+        ASSERT_ERR(user_mapping_complete(&config, &mapping), -EINVAL);
+        config.range = (UsersRange){ USERS_FIXED, false, 65537, 65536 };
+        ASSERT_OK(user_mapping_plan(&config, 0, 524288, &mapping));
         ASSERT_ERR(user_mapping_complete(&config, &mapping), -EINVAL);
 }

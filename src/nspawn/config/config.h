@@ -146,6 +146,7 @@ typedef enum UsersOwnership {
         OWNERSHIP_OFF,     /* as they are */
         OWNERSHIP_MAP,     /* by an ID-mapped mount */
         OWNERSHIP_FOREIGN, /* the same, and they must be in the foreign range */
+        OWNERSHIP_CHOWN,   /* they are given to them on disk */
         OWNERSHIP_AUTO,    /* the best that is possible */
 } UsersOwnership;
 

@@ -264,12 +264,19 @@ static bool refuse_users_and_host_network(const Settings *s) {
                 !n->private_network && !n->namespace_path && !has_network_member(n);
 }
 
+static bool refuse_chown_of_nothing(const Settings *s) {
+        const SourceConfig *source = &s->value.source;
+
+        return s->value.users.ownership == OWNERSHIP_CHOWN &&
+                (source->read_only || source->ephemeral || source->volatile_mode != VOLATILE_NO);
+}
+
 static const struct {
         bool (*applies)(const Settings *s);
         const char *message;
 } refusals[] = {
         { refuse_two_starts, "--boot and --as-pid2 cannot be used together" },
-        { refuse_user_scope, "--user needs --private-users=managed, which is not available yet" },
+        { refuse_user_scope, "--user needs --private-users=managed, which this program cannot do" },
         { refuse_host_root,
           "the host's own root directory can be used with --ephemeral, --volatile=yes or "
           "--volatile=state only" },
@@ -290,6 +297,9 @@ static const struct {
         { refuse_users_and_host_network,
           "--private-users= with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=network needs --private-network or another "
           "network option" },
+        { refuse_chown_of_nothing,
+          "--private-users-ownership=chown writes to the tree, which --read-only, --volatile= and --ephemeral keep as "
+          "it is: leave one of them out, or use --private-users-ownership=map" },
 };
 
 static int check_refusals(const Settings *s) {

@@ -146,11 +146,15 @@ const Setting settings_table[] = {
         { OPTION('U', NULL, "The same as --private-users=pick where the kernel has it, else =no"),
           .implied = "pick", .group = HELP_USERS, .mask = MASK_USERS,
           .type = &value_private_users_if_supported, FIELD(value.users.range) },
-        { OPTION(0, "private-users-ownership", "How the tree's files become the machine's: off, map, foreign "
-                                               "or auto"),
+        { OPTION(0, "private-users-ownership", "How the tree's files become the machine's: off, map, foreign, "
+                                               "chown or auto"),
           REQUIRED("MODE"), .group = HELP_USERS, KEY("Files", "PrivateUsersOwnership"),
           .trust = TRUST_PRIVILEGED, .mask = MASK_USERS,
           .type = &value_private_users_ownership, FIELD(value.users.ownership) },
+        { OPTION(0, "private-users-chown", "Obsolete: the same as --private-users-ownership=chown"),
+          .implied = "yes", .metavar = "BOOL", .group = HELP_USERS, KEY("Files", "PrivateUsersChown"),
+          .trust = TRUST_PRIVILEGED, .mask = MASK_USERS,
+          .type = &value_private_users_chown, FIELD(value.users.ownership) },
 
         /* — network — */
         { OPTION(0, "private-network", "No network but loopback"),

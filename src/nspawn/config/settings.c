@@ -82,7 +82,7 @@ static int log_parse_error(int error, const Setting *row, const char *where, con
         case -ENOMEM:
                 return log_oom();
         case -EOPNOTSUPP:
-                log_error("%s: \"%s\" is not available yet", where, text);
+                log_error("%s: \"%s\" %s", where, text, row->type->unavailable);
                 return error;
         case -EEXIST:
                 log_error("%s: \"%.*s\" is given a second time", where, (int) strcspn(text, ":"), text);

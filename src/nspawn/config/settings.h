@@ -34,6 +34,7 @@ struct ValueType {
         bool (*privileged)(const char *text); /* for TRUST_BY_VALUE */
         bool secret;                          /* not to be quoted in messages */
         const char *expects;                  /* completes "… is not" in error messages */
+        const char *unavailable;              /* the same where parse() gives -EOPNOTSUPP, with its verb */
         const char *const *names;             /* of an enum, "" for a value without a name, NULL at the end */
         size_t n_names;
         void (*list)(FILE *f); /* prints what "help" as value asks for, one a line; NULL if names do */

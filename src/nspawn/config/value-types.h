@@ -25,6 +25,7 @@ extern const ValueType value_api_vfs_writable;
 extern const ValueType value_private_users;
 extern const ValueType value_private_users_if_supported;
 extern const ValueType value_private_users_ownership;
+extern const ValueType value_private_users_chown; /* the same as a boolean: chown or off */
 
 /* disk images, in image-policy.c */
 extern const ValueType value_image_policy;

@@ -60,7 +60,7 @@ static int parse_if_supported(const ValueType *type, ValueOrigin origin, const c
         return r;
 }
 
-static const char *const ownership_names[] = { "", "off", "map", "foreign", "auto" };
+static const char *const ownership_names[] = { "", "off", "map", "foreign", "chown", "auto" };
 
 static int parse_ownership(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         for (size_t i = 1; i < ELEMENTSOF(ownership_names); i++)
@@ -68,7 +68,16 @@ static int parse_ownership(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
                         *(UsersOwnership *) field = (UsersOwnership) i;
                         return 0;
                 }
-        return streq(text, "chown") ? -EOPNOTSUPP : -EINVAL;
+        return -EINVAL;
+}
+
+static int parse_chown(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        int r = parse_bool(text);
+
+        if (r < 0)
+                return r;
+        *(UsersOwnership *) field = r > 0 ? OWNERSHIP_CHOWN : OWNERSHIP_OFF;
+        return 0;
 }
 
 #define USERS_TYPE(id, function)                                                                             \
@@ -76,6 +85,8 @@ static int parse_ownership(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
                 .size = sizeof(UsersRange),                                                                  \
                 .parse = function,                                                                           \
                 .expects = "no, yes, identity, pick or a range BASE[:COUNT]",                                \
+                .unavailable = "takes users from systemd-nsresourced, which needs a kernel with BPF-LSM; this " \
+                               "program cannot do that: use pick",                                           \
                 .names = (const char *const[]){ "no", "yes", "identity", "pick" },                           \
                 .n_names = 4,                                                                                \
         }
@@ -86,7 +97,15 @@ USERS_TYPE(private_users_if_supported, parse_if_supported);
 const ValueType value_private_users_ownership = {
         .size = sizeof(UsersOwnership),
         .parse = parse_ownership,
-        .expects = "one of off, map, foreign or auto",
+        .expects = "one of off, map, foreign, chown or auto",
         .names = ownership_names,
         .n_names = ELEMENTSOF(ownership_names),
+};
+
+const ValueType value_private_users_chown = {
+        .size = sizeof(UsersOwnership),
+        .parse = parse_chown,
+        .expects = "yes or no",
+        .names = (const char *const[]){ "yes", "no" },
+        .n_names = 2,
 };

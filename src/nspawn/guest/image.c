@@ -100,16 +100,14 @@ static bool is_first(const Image *image, ImagePlace place) {
         return place == (image->plan.slots[IMAGE_ROOT].used ? IMAGE_ROOT : IMAGE_USR);
 }
 
-static int log_map_error(int error, const Image *image, ImagePlace place) {
-        const char *fstype = image->plan.slots[place].partition.fstype, *name = image_place_name(place);
+static int own_slot(StageContext *context, ImagePlace place, int fd) {
+        const Image *image = context->image;
+        _cleanup_free_ char *what = NULL;
 
-        if (error == -EINVAL || error == -EOPNOTSUPP)
-                return log_error_errno(error,
-                                       "%s: its %s file system (%s) cannot show files under other owners; "
-                                       "--private-users=no or =identity does without",
-                                       image->path, name, fstype);
-        return log_error_errno(error, "%s: cannot map the owners of its %s file system (%s): %m", image->path, name,
-                               fstype);
+        if (asprintf(&what, "%s, %s (%s)", image->path, image_place_name(place),
+                     image->plan.slots[place].partition.fstype) < 0)
+                return log_oom();
+        return users_own_tree(context, fd, what);
 }
 
 /* A detached mount. -ENODEV is left to the caller to tell. */
@@ -126,11 +124,8 @@ static int mount_slot(StageContext *context, ImagePlace place) {
         if (slot->grow)
                 grow(image, place, fd);
         r = is_first(image, place) ? users_measure_tree(context, fd) : 0;
-        if (r >= 0) {
-                r = users_map_tree(context, fd);
-                if (r < 0)
-                        (void) log_map_error(r, image, place);
-        }
+        if (r >= 0)
+                r = own_slot(context, place, fd);
         if (r >= 0)
                 return fd;
         (void) safe_close(fd);

@@ -48,19 +48,6 @@ static int stack(StageContext *context, int mount, int *fd) {
         return 0;
 }
 
-static int report_unmapped(const StageContext *context, int error) {
-        const char *directory = context->config->source.directory;
-
-        if (error == -EINVAL || error == -EOPNOTSUPP)
-                return log_error_errno(error,
-                                       "%s: this file system, or one that is mounted below, cannot show files under "
-                                       "other owners; --private-users=no or =identity does without",
-                                       directory);
-        if (error == -EPERM)
-                return log_error_errno(error, "%s: the owners of this mount's files are mapped already", directory);
-        return log_error_errno(error, "%s: cannot map the owners of its files to the machine's users: %m", directory);
-}
-
 /* The clone would otherwise share its mount events with the host's mount of the tree. */
 int root_attach(StageContext *context) {
         const SourceConfig *source = &context->config->source;
@@ -68,10 +55,10 @@ int root_attach(StageContext *context) {
         int r;
 
         r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
-        if (r >= 0 && !context->image) { /* of an image, the parts are mapped one by one */
-                r = users_map_tree(context, context->tree_fd);
+        if (r >= 0 && !context->image) { /* an image's parts are dealt with one by one */
+                r = users_own_tree(context, context->tree_fd, source->directory);
                 if (r < 0)
-                        return report_unmapped(context, r);
+                        return r;
         }
         if (r >= 0 && read_only)
                 r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, false);

@@ -11,18 +11,25 @@
 #include "guest/users.h"
 
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/mount.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "log.h"
 #include "mount-fd.h"
+#include "owner-shift.h"
 #include "user-namespace.h"
+
+#define PROGRESS_MSEC 200
+#define CLEAR_LINE "\x1b[K"
 
 int users_make_namespace(StageContext *context) {
         const UserMapping *users = &context->users;
@@ -61,11 +68,7 @@ int users_enter_namespace(StageContext *context) {
                 0;
 }
 
-int users_map_files(const StageContext *context, int mount_fd, bool recursive) {
-        return context->users.base > 0 ? mount_map_ids(mount_fd, context->users_fd, recursive) : 0;
-}
-
-int users_map_tree(const StageContext *context, int mount_fd) {
+static int map_tree(const StageContext *context, int mount_fd) {
         const UserMapping *users = &context->users;
         const IdMap map = {
                 .inside_uid = users->tree_base,
@@ -75,12 +78,83 @@ int users_map_tree(const StageContext *context, int mount_fd) {
                 .count = users->count,
                 .host_root = true, /* for those who copy files into the machine */
         };
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_close_ int fd = user_namespace_make(&map);
 
-        if (!users->map_tree)
-                return 0;
-        fd = user_namespace_make(&map);
         return fd < 0 ? TAKE_FD(fd) : mount_map_ids(mount_fd, fd, true);
+}
+
+/* On the caller's terminal, which shows nothing else before the console is there. */
+static void show_progress(uint64_t done, uint64_t total, void *userdata) {
+        struct timespec *last = userdata, now;
+
+        if (clock_gettime(CLOCK_MONOTONIC, &now) < 0 ||
+            (now.tv_sec - last->tv_sec) * 1000 + (now.tv_nsec - last->tv_nsec) / 1000000 < PROGRESS_MSEC)
+                return;
+        *last = now;
+        (void) dprintf(STDERR_FILENO, "\rchanging owners: %3" PRIu64 "%%" CLEAR_LINE, done * 100 / MAX(total, done));
+}
+
+static int log_chown_error(int error, const char *what, const char *where) {
+        if (error == -EMLINK)
+                return log_error_errno(error,
+                                       "%s: %s is also linked from outside of the tree: giving it to the machine would "
+                                       "give that away too; replace it by a copy",
+                                       what, where ?: "a file");
+        return log_error_errno(error, "%s: cannot change the owner of %s: %m", what, where ?: "its files");
+}
+
+static int chown_tree(StageContext *context, int mount_fd, const char *what) {
+        bool terminal = !context->config->output.quiet && isatty(STDERR_FILENO);
+        _cleanup_free_ char *where = NULL;
+        struct timespec last = {};
+        const OwnerShift shift = {
+                .base = context->users.base,
+                .progress = terminal ? show_progress : NULL,
+                .userdata = &last,
+        };
+        int r;
+
+        users_act_as_host();
+        r = owner_shift(mount_fd, &shift, &where);
+        if (context->users.base > 0)
+                users_act_as_guest(context);
+        if (last.tv_sec > 0)
+                (void) dprintf(STDERR_FILENO, "\r" CLEAR_LINE);
+        return r < 0 ? log_chown_error(r, what, where) : 0;
+}
+
+/* Whether "auto" may write to the tree. */
+static bool may_chown(const StageContext *context) {
+        const SourceConfig *source = &context->config->source;
+
+        return context->config->users.ownership == OWNERSHIP_AUTO && !source->read_only && !source->ephemeral &&
+                source->volatile_mode == VOLATILE_NO && user_mapping_may_chown(&context->users);
+}
+
+int users_own_tree(StageContext *context, int mount_fd, const char *what) {
+        int r;
+
+        if (context->users.chown_tree)
+                return chown_tree(context, mount_fd, what);
+        if (!context->users.map_tree)
+                return 0;
+        r = map_tree(context, mount_fd);
+        if (r == -EINVAL || r == -EOPNOTSUPP) {
+                if (may_chown(context))
+                        return chown_tree(context, mount_fd, what);
+                return log_error_errno(r,
+                                       "%s: this file system, or one that is mounted below, cannot show files under "
+                                       "other owners; --private-users-ownership=chown changes them on disk, and "
+                                       "--private-users=no or =identity does without",
+                                       what);
+        }
+        if (r == -EPERM)
+                return log_error_errno(r, "%s: the owners of this mount's files are mapped already", what);
+        return r < 0 ? log_error_errno(r, "%s: cannot map the owners of its files to the machine's users: %m", what) : 0;
+}
+
+int users_map_files(const StageContext *context, int mount_fd, bool recursive) {
+        return context->users.base > 0 ? mount_map_ids(mount_fd, context->users_fd, recursive) : 0;
 }
 
 int users_measure_tree(StageContext *context, int mount_fd) {

@@ -19,9 +19,11 @@ int users_enter_namespace(StageContext *context) _must_check_;
 /* Outer stage: looks whom an image belongs to, by the mount of its first file system. Logs. */
 int users_measure_tree(StageContext *context, int mount_fd) _must_check_;
 
-/* Outer stage: shows the owners of a detached mount, and of those below it if recursive, by a mapping from what the
- * file system stores. Silent. */
-int users_map_tree(const StageContext *context, int mount_fd);
+/* Outer stage: makes the files of a detached mount of the tree, and of those below it, the machine's: shows their
+ * owners by a mapping from what the file system stores, or changes them there. what is the tree in messages. Logs. */
+int users_own_tree(StageContext *context, int mount_fd, const char *what) _must_check_;
+
+/* Outer stage: shows files of the host's users as those of the machine's users of the same numbers. Silent. */
 int users_map_files(const StageContext *context, int mount_fd, bool recursive);
 
 /* Inner stage: root of the namespace. */

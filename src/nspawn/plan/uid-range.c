@@ -31,6 +31,16 @@ uid_t uid_range_of_name(const char *machine) {
         return uid_range_of_number((uint32_t) siphash24(machine, strlen(machine), name_key));
 }
 
+static int log_busy(void) {
+        return log_error_errno(-EBUSY,
+                               "the owners of the tree's files were not changed to the end: finish that with "
+                               "--private-users-ownership=chown and --private-users=pick, =identity or =BASE");
+}
+
+bool user_mapping_may_chown(const UserMapping *mapping) {
+        return mapping->count == UID_RANGE_SIZE && mapping->base == uid_range_base(mapping->base);
+}
+
 int user_mapping_plan(const UserNamespaceConfig *config, uid_t uid, gid_t gid, UserMapping *ret) {
         UserMapping mapping = { .tree_base = uid_range_base(uid), .count = UID_RANGE_SIZE };
 
@@ -49,7 +59,9 @@ int user_mapping_plan(const UserNamespaceConfig *config, uid_t uid, gid_t gid, U
                 mapping.count = config->range.count;
                 break;
         }
-        if (uid_range_base(gid) != mapping.tree_base &&
+        if (mapping.tree_base == UID_RANGE_BUSY && config->range.mode == USERS_YES)
+                return log_busy();
+        if (uid_range_base(gid) != mapping.tree_base && config->ownership != OWNERSHIP_CHOWN &&
             (config->ownership != OWNERSHIP_OFF || config->range.mode == USERS_YES))
                 return log_error_errno(-EINVAL,
                                        "the root directory belongs to user %u and group %u, which are in different "
@@ -68,6 +80,16 @@ int user_mapping_complete(const UserNamespaceConfig *config, UserMapping *mappin
                                        "--private-users-ownership=foreign: the root directory belongs to user %u, not "
                                        "to the foreign range (%u)",
                                        mapping->tree_base, UID_RANGE_FOREIGN);
-        mapping->map_tree = config->ownership != OWNERSHIP_OFF && mapping->tree_base != mapping->base;
+        mapping->chown_tree = config->ownership == OWNERSHIP_CHOWN ||
+                (config->ownership == OWNERSHIP_AUTO && mapping->tree_base == UID_RANGE_BUSY);
+        mapping->map_tree = config->ownership != OWNERSHIP_OFF && mapping->tree_base != mapping->base &&
+                !mapping->chown_tree;
+        if (mapping->tree_base == UID_RANGE_BUSY && !mapping->chown_tree)
+                return log_busy();
+        if (mapping->chown_tree && !user_mapping_may_chown(mapping))
+                return log_error_errno(-EINVAL,
+                                       "--private-users-ownership=chown takes a range of %u users that begins at a "
+                                       "multiple of that",
+                                       UID_RANGE_SIZE);
         return 0;
 }

@@ -8,6 +8,7 @@
 #define UID_RANGE_SIZE 65536u
 #define UID_RANGE_MIN 524288u      /* the first base that may be picked, */
 #define UID_RANGE_MAX 1878982656u  /* and the last */
+#define UID_RANGE_BUSY 0xfffe0000u    /* the base of a tree whose files are being given away, or half of them were */
 #define UID_RANGE_FOREIGN 2147352576u /* the base that trees have which belong to no host in particular */
 
 typedef struct UserMapping {
@@ -15,6 +16,7 @@ typedef struct UserMapping {
         uint32_t count;  /* users from there on that the machine has. 0: no user namespace */
         uid_t tree_base; /* whom the files in the tree belong to that are root's */
         bool map_tree;   /* the tree is mounted so that tree_base becomes base */
+        bool chown_tree; /* it is given to base on disk */
 } UserMapping;
 
 /* The base of the range of 64K users that this one is in. */
@@ -33,5 +35,8 @@ uid_t uid_range_of_number(uint32_t random);
  * with an error line, if the two do not go together. */
 int user_mapping_plan(const UserNamespaceConfig *config, uid_t uid, gid_t gid, UserMapping *ret) _must_check_;
 
-/* With the base: decides whether the tree has to be mapped. Errors as above. */
+/* Whether files can be given to this machine's users one by one: their numbers keep the lower half. */
+bool user_mapping_may_chown(const UserMapping *mapping);
+
+/* With the base: decides whether the tree has to be mapped, or given away. Errors as above. */
 int user_mapping_complete(const UserNamespaceConfig *config, UserMapping *mapping) _must_check_;
