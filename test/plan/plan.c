@@ -57,6 +57,19 @@ static void fixed_facts(HostFacts *ret) {
         };
 }
 
+static void bind_users(const MachineConfig *config, HostFacts *facts) {
+        static HostUser users[4];
+
+        for (; facts->n_bound < strv_length(config->bind_users.names); facts->n_bound++)
+                users[facts->n_bound] = (HostUser){
+                        .name = config->bind_users.names[facts->n_bound],
+                        .home = (char *) "/home/of",
+                        .uid = 1000,
+                        .gid = 100,
+                };
+        facts->bound = users;
+}
+
 static int configure(char **argv, MachineConfig *ret) {
         _cleanup_settings_ Settings cli = {};
         SourceConfig *source = &cli.value.source;
@@ -82,6 +95,8 @@ static void print_plan(char **argv, FILE *f) {
 
         fixed_facts(&facts);
         r = configure(argv, &config);
+        if (r >= 0)
+                bind_users(&config, &facts);
         if (r >= 0)
                 r = machine_plan_make(&config, &facts, &plan);
         if (r >= 0)

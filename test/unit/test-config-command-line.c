@@ -117,6 +117,18 @@ TEST(garbage_is_named) {
                 { "--private-users=4294967295", "is not no, yes, identity, pick or a range" },
                 { "--private-users=4294901761:65535", "is not no, yes, identity, pick or a range" },
                 { "--private-users=-1", "is not no, yes, identity, pick or a range" },
+                { "--bind-user=", "is not the name of a user" },
+                { "--bind-user=root", "is not the name of a user" },
+                { "--bind-user=nobody", "is not the name of a user" },
+                { "--bind-user=..", "is not the name of a user" },
+                { "--bind-user=a/b", "is not the name of a user" },
+                { "--bind-user=a:b", "is not the name of a user" },
+                { "--bind-user='a\"b'", "is not the name of a user" },
+                { "--bind-user=1000", "is not the name of a user" },
+                { "--bind-user=abcdefghijklmnopqrstuvwxyz012345", "is not the name of a user" },
+                { "--bind-user=joe --bind-user=joe", "\"joe\" is given a second time" },
+                { "--bind-user-group=a:b", "is not the name of a group" },
+                { "--bind-user-shell=bash", "is not yes, no or an absolute path" },
                 { "--private-users-ownership=", "is not one of off, map, foreign, chown or auto" },
         };
 

@@ -155,6 +155,13 @@ typedef struct UserNamespaceConfig {
         UsersOwnership ownership;
 } UserNamespaceConfig;
 
+/* Users of the host that the machine has too, with their homes. */
+typedef struct BindUsersConfig {
+        char **names;
+        char **groups; /* the machine's, that they are in */
+        char *shell;   /* NULL: the machine's default; "": each one's of the host; else a path in the machine */
+} BindUsersConfig;
+
 /* A HOST[:GUEST] pair of interface names. Without GUEST it is equal to host, but for macvlan and ipvlan it is
  * NULL then, and the name is made from the host's with a prefix. */
 typedef struct InterfacePair {
@@ -282,6 +289,7 @@ typedef struct MachineConfig {
         IdentityConfig identity;
         UnitConfig unit;
         UserNamespaceConfig users;
+        BindUsersConfig bind_users;
         NetworkConfig network;
         SecurityConfig security;
         IntegrationConfig integration;

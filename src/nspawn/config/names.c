@@ -86,6 +86,15 @@ bool user_name_is_valid(const char *s) {
         return true;
 }
 
+bool account_name_is_valid(const char *s) {
+        if (strlen(s) > 31 || isempty(s) || (is_digit(*s) || *s == '.' || *s == '-'))
+                return false;
+        for (; *s; s++)
+                if (!is_alphanumeric(*s) && !strchr("_.-", *s))
+                        return false;
+        return true;
+}
+
 bool file_name_is_valid(const char *s) {
         if (!*s || streq(s, ".") || streq(s, "..") || strlen(s) > NAME_MAX)
                 return false;

@@ -271,6 +271,12 @@ static bool refuse_chown_of_nothing(const Settings *s) {
                 (source->read_only || source->ephemeral || source->volatile_mode != VOLATILE_NO);
 }
 
+static bool refuse_no_bind_user(const Settings *s) {
+        const BindUsersConfig *users = &s->value.bind_users;
+
+        return !users->names && (users->shell || users->groups);
+}
+
 static const struct {
         bool (*applies)(const Settings *s);
         const char *message;
@@ -297,6 +303,7 @@ static const struct {
         { refuse_users_and_host_network,
           "--private-users= with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=network needs --private-network or another "
           "network option" },
+        { refuse_no_bind_user, "--bind-user-shell= and --bind-user-group= are of no use without --bind-user=" },
         { refuse_chown_of_nothing,
           "--private-users-ownership=chown writes to the tree, which --read-only, --volatile= and --ephemeral keep as "
           "it is: leave one of them out, or use --private-users-ownership=map" },

@@ -156,6 +156,19 @@ const Setting settings_table[] = {
           .trust = TRUST_PRIVILEGED, .mask = MASK_USERS,
           .type = &value_private_users_chown, FIELD(value.users.ownership) },
 
+        { OPTION(0, "bind-user", "Let the machine have this user of the host, with the home directory"),
+          REQUIRED("NAME"), .group = HELP_USERS, KEY("Files", "BindUser"), .words = true, .trust = TRUST_PRIVILEGED,
+          .mask = MASK_BIND_USERS,
+          .type = &value_bind_users, FIELD(value.bind_users.names) },
+        { OPTION(0, "bind-user-shell", "The shell of these users: no (the default one), yes (as on the host) or a "
+                                       "path"),
+          REQUIRED("BOOL|PATH"), .group = HELP_USERS, KEY("Files", "BindUserShell"), .trust = TRUST_PRIVILEGED,
+          .mask = MASK_BIND_USERS,
+          .type = &value_bind_user_shell, FIELD(value.bind_users.shell) },
+        { OPTION(0, "bind-user-group", "Group of the machine that these users are in"),
+          REQUIRED("GROUP"), .group = HELP_USERS, .mask = MASK_BIND_USERS,
+          .type = &value_bind_user_groups, FIELD(value.bind_users.groups) },
+
         /* — network — */
         { OPTION(0, "private-network", "No network but loopback"),
           OPTIONAL("BOOL", "yes"), .group = HELP_NETWORK, KEY("Network", "Private"),

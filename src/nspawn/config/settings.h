@@ -67,6 +67,7 @@ typedef enum MaskGroup {
         MASK_START,
         MASK_CAPABILITIES,
         MASK_USERS,
+        MASK_BIND_USERS,
         MASK_NETWORK,
         MASK_MOUNTS,
 } MaskGroup;

@@ -26,6 +26,9 @@ extern const ValueType value_private_users;
 extern const ValueType value_private_users_if_supported;
 extern const ValueType value_private_users_ownership;
 extern const ValueType value_private_users_chown; /* the same as a boolean: chown or off */
+extern const ValueType value_bind_users;      /* names on the host */
+extern const ValueType value_bind_user_groups;
+extern const ValueType value_bind_user_shell; /* a boolean or a path: see BindUsersConfig */
 
 /* disk images, in image-policy.c */
 extern const ValueType value_image_policy;

@@ -3,8 +3,10 @@
 /* Theory of operation: the words of --private-users= come before its numbers, so "0" and "1" are booleans, as they
  * are with systemd-nspawn. A range must leave out the last user number, which means "nobody at all" to the kernel. */
 
+#include "config/names.h"
 #include "config/value-types.h"
 #include "parse.h"
+#include "strv.h"
 
 #define DEFAULT_COUNT 65536u
 
@@ -108,4 +110,61 @@ const ValueType value_private_users_chown = {
         .expects = "yes or no",
         .names = (const char *const[]){ "yes", "no" },
         .n_names = 2,
+};
+
+/* — users of the host — */
+
+static void destroy_names(void *field) {
+        strv_free(*(char ***) field);
+}
+
+static int parse_account(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        char ***names = field;
+
+        if (!account_name_is_valid(text))
+                return -EINVAL;
+        return strv_find(*names, text) ? -EEXIST : strv_append(names, text);
+}
+
+/* These are the same on every system and need no binding. */
+static int parse_bind_user(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+        return streq(text, "root") || streq(text, "nobody") ? -EINVAL : parse_account(type, origin, text, field);
+}
+
+static int parse_bind_user_shell(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        char *path = NULL;
+        int r;
+
+        r = parse_bool(text);
+        if (r > 0)
+                path = strdup("");
+        else if (r < 0)
+                r = value_make_guest_path(text, &path);
+        if (r == 0 && !path) {
+                free(*(char **) field);
+                *(char **) field = NULL;
+                return 0;
+        }
+        return r < 0 ? r : value_replace_string(field, path);
+}
+
+const ValueType value_bind_users = {
+        .size = sizeof(char **),
+        .parse = parse_bind_user,
+        .destroy = destroy_names,
+        .expects = "the name of a user, other than root and nobody (letters, digits, inner dots and hyphens, at most 31)",
+};
+
+const ValueType value_bind_user_groups = {
+        .size = sizeof(char **),
+        .parse = parse_account,
+        .destroy = destroy_names,
+        .expects = "the name of a group (letters, digits, inner dots and hyphens, at most 31)",
+};
+
+const ValueType value_bind_user_shell = {
+        .size = sizeof(char *),
+        .parse = parse_bind_user_shell,
+        .destroy = value_destroy_string,
+        .expects = "yes, no or an absolute path in the machine",
 };

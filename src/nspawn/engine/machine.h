@@ -31,6 +31,7 @@ typedef struct StageContext {
         int users_fd;    /* the guest's user namespace, or -EBADF */
         int root_fd;     /* the guest's root, attached in this mount namespace */
         sd_id128_t uuid; /* the machine's */
+        uid_t *bound_ids; /* what plan->bound are in the guest */
         const char *init; /* START_BOOT: path of the init found, one of our own literals */
         int payload_cgroup_fd;
 

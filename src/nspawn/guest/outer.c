@@ -23,6 +23,7 @@
 #include "engine/handshake.h"
 #include "engine/stage.h"
 #include "fd.h"
+#include "guest/bind-users.h"
 #include "guest/host-files.h"
 #include "guest/identity.h"
 #include "guest/image.h"
@@ -141,6 +142,7 @@ static const Step steps[] = {
         { "identity", identity_read },
         { "filesystem", step_filesystem },
         { "host-files", host_files_write },
+        { "bind-users", bind_users },
         { "resolv-conf", integration_resolv_conf },
         { "timezone", integration_timezone },
         { "journal", journal_link },

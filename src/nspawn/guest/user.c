@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "guest/bind-users.h"
 #include "guest/privileges.h"
 #include "log.h"
 
@@ -145,16 +146,29 @@ static int use_root(StageContext *context) {
         return context->user_name && context->home ? 0 : log_oom();
 }
 
+/* Known from the host, whether or not the guest's name service reads the record that it was given. */
+static int use_bound(StageContext *context, int i) {
+        const HostUser *user = &context->plan->bound[i];
+        const char *shell = bind_users_shell(context, user);
+
+        context->uid = context->gid = context->bound_ids[i];
+        context->user_name = strdup(user->name);
+        context->home = bind_users_home(user->name);
+        context->shell = shell ? strdup(shell) : NULL;
+        return context->user_name && context->home && (!shell || context->shell) ? read_groups(context) : -ENOMEM;
+}
+
 int user_resolve(StageContext *context) {
         const char *user = context->config->payload.user;
         _cleanup_free_ char *line = NULL;
         uid_t number;
-        int r;
+        int bound, r;
 
         if (!user || streq(user, "root") || streq(user, "0"))
                 return use_root(context);
 
-        r = getent("passwd", user, &line);
+        bound = bind_users_find(context, user);
+        r = bound < 0 ? getent("passwd", user, &line) : use_bound(context, bound);
         if (r == -ESRCH && parse_id(user, &number) >= 0) {
                 /* A number needs no name. */
                 context->uid = context->gid = number;
@@ -164,9 +178,9 @@ int user_resolve(StageContext *context) {
         }
         if (r == -ESRCH)
                 return log_error_errno(r, "--uid=%s: the machine knows no such user", user);
-        if (r >= 0)
+        if (r >= 0 && line)
                 r = parse_passwd(context, line);
-        if (r >= 0)
+        if (r >= 0 && line)
                 r = read_groups(context);
         return r < 0 ? log_error_errno(r, "--uid=%s: cannot make sense of what the machine's getent says: %m", user)
                      : 0;

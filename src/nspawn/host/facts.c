@@ -76,6 +76,8 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
         if (r < 0)
                 return log_error_errno(r, "cannot read the host's os-release: %m");
         r = host_users_of_mounts(&config->mounts, &facts.mapped);
+        if (r >= 0)
+                r = host_users_of_names(config->bind_users.names, &facts.bound, &facts.n_bound);
         if (r < 0)
                 return r;
 
@@ -87,4 +89,6 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
 void host_facts_done(HostFacts *facts) {
         strv_free(TAKE_PTR(facts->container_host));
         free(TAKE_PTR(facts->mapped));
+        host_users_free(TAKE_PTR(facts->bound), facts->n_bound);
+        facts->n_bound = 0;
 }

@@ -8,9 +8,12 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <shadow.h>
 
 #include "log.h"
 #include "parse.h"
+#include "strv.h"
+#include "user-record.h"
 
 /* errno is left alone where there is no such entry, or set to one of many numbers. */
 static int log_unknown(const char *what, const char *name) {
@@ -67,5 +70,68 @@ int host_users_of_mounts(const MountsConfig *mounts, HostIds **ret) {
                         return r;
         }
         *ret = TAKE_PTR(ids);
+        return 0;
+}
+
+void host_users_free(HostUser *users, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                free(users[i].name);
+                free(users[i].home);
+                free(users[i].shell);
+                free(users[i].password);
+        }
+        free(users);
+}
+
+/* Locked and empty passwords, and those that are elsewhere, are no hashes. */
+static bool lets_somebody_in(const char *password) {
+        return password && !streq(password, "x") && strlen(password) > 1 && !strchr("!*", *password);
+}
+
+static int describe(const char *name, HostUser *ret) {
+        const struct passwd *entry = getpwnam(name);
+        const struct spwd *shadow;
+
+        if (!entry)
+                return log_unknown("user", name);
+        if (entry->pw_uid == 0)
+                return log_error_errno(-EINVAL, "--bind-user=%s: this is root by another name", name);
+        if (entry->pw_dir[0] != '/')
+                return log_error_errno(-EINVAL, "--bind-user=%s: this user has no home directory", name);
+        ret->uid = entry->pw_uid;
+        ret->gid = entry->pw_gid;
+        ret->name = strdup(name);
+        ret->home = strdup(entry->pw_dir);
+        if (!ret->name || !ret->home)
+                return log_oom();
+        if (entry->pw_shell[0] == '/' && !(ret->shell = strdup(entry->pw_shell)))
+                return log_oom();
+        shadow = getspnam(name); /* none without privileges: then nothing is started either */
+        if (shadow && lets_somebody_in(shadow->sp_pwdp) && !(ret->password = strdup(shadow->sp_pwdp)))
+                return log_oom();
+        return 0;
+}
+
+int host_users_of_names(char *const *names, HostUser **ret, size_t *ret_n) {
+        size_t n = strv_length(names);
+        HostUser *users;
+        int r = 0;
+
+        if (n == 0)
+                return 0;
+        if (user_record_load() < 0)
+                return log_error_errno(-ENOPKG, "--bind-user= takes the library json-c, which is not installed "
+                                                "(libjson-c5 on Debian)");
+        users = calloc(n, sizeof(HostUser));
+        if (!users)
+                return log_oom();
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = describe(names[i], &users[i]);
+        if (r < 0) {
+                host_users_free(users, n);
+                return r;
+        }
+        *ret = users;
+        *ret_n = n;
         return 0;
 }

@@ -14,6 +14,15 @@ typedef struct HostIds {
         gid_t gid;
 } HostIds;
 
+/* What the host knows of a user that is bound. */
+typedef struct HostUser {
+        char *name, *home;
+        char *shell;    /* NULL: none */
+        char *password; /* hashed; NULL: none that lets anybody in */
+        uid_t uid;
+        gid_t gid;
+} HostUser;
+
 typedef struct HostFacts {
         bool systemd_running;   /* the host's service manager is systemd */
         bool have_fuse;         /* /dev/fuse can be opened */
@@ -22,6 +31,8 @@ typedef struct HostFacts {
         const char *os_release; /* the host's, a literal; NULL if it has none */
         char **container_host;  /* container_host_id=… and such, from it */
         HostIds *mapped; /* for each of the configuration's mounts whom it maps; NULL if none does */
+        HostUser *bound; /* the configuration's bind_users.names */
+        size_t n_bound;
         SecurityFacts security;
         NetworkFacts network;
 } HostFacts;

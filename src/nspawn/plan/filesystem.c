@@ -293,16 +293,8 @@ static int compare_depth(const void *a, const void *b) {
         return *x < *y ? -1 : 1; /* they are elements of one array: this is the order they were given in */
 }
 
-/* How many users the machine has. */
-static uint32_t users_of(const MachineConfig *config, const HostFacts *facts) {
-        const UsersRange *range = &config->users.range;
-
-        if (range->mode == USERS_NO || (range->if_supported && !facts->have_user_namespaces))
-                return UINT32_MAX;
-        return range->mode == USERS_FIXED ? range->count : UID_RANGE_SIZE;
-}
-
 static int append_custom(FilesystemPlan *plan, const MachineConfig *config, const HostFacts *facts) {
+        uint32_t count = uid_range_count(&config->users.range, facts->have_user_namespaces);
         const MountsConfig *mounts = &config->mounts;
         _cleanup_free_ const CustomMount **sorted = calloc(mounts->n_items + 1, sizeof(CustomMount *));
 
@@ -323,11 +315,10 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config, cons
                                                "--bind=…:%s: what lies there is mounted by the machine's own users, "
                                                "who cannot map others: leave out idmap, rootidmap, owneridmap and map",
                                                m->destination);
-                if (m->idmap == BIND_IDMAP_USER && MAX(o.owner.guest_uid, o.owner.guest_gid) >= users_of(config, facts))
+                if (m->idmap == BIND_IDMAP_USER && MAX(o.owner.guest_uid, o.owner.guest_gid) >= count)
                         return log_error_errno(-EINVAL,
                                                "--bind=…:%s: the machine has only %u users of its own, of which %u is none",
-                                               m->destination, users_of(config, facts),
-                                               MAX(o.owner.guest_uid, o.owner.guest_gid));
+                                               m->destination, count, MAX(o.owner.guest_uid, o.owner.guest_gid));
                 if (replaces_default(outer_rows, ELEMENTSOF(outer_rows), config, facts, m) ||
                     replaces_default(inner_rows, ELEMENTSOF(inner_rows), config, facts, m))
                         continue; /* is there already */

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "plan/seccomp-policy.h"
+#include "plan/uid-range.h"
 
 /* $SYSTEMD_NSPAWN_NETWORK_MAC wins over the address derived from the names. */
 static void set_host0_address(const MachineConfig *config, NetworkPlan *network) {
@@ -18,13 +19,26 @@ static void set_host0_address(const MachineConfig *config, NetworkPlan *network)
         }
 }
 
+static int plan_bound_users(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
+        uint32_t count = uid_range_count(&config->users.range, facts->have_user_namespaces);
+
+        plan->bound = facts->bound;
+        plan->n_bound = facts->n_bound;
+        if (plan->n_bound > 0 && count <= BIND_USER_ID_MAX)
+                return log_error_errno(-EINVAL, "--bind-user= takes a machine of %u users, this one has %u",
+                                       UID_RANGE_SIZE, count);
+        return 0;
+}
+
 static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
         const UsersRange *range = &config->users.range;
         int r;
 
         plan->user_namespace =
                 range->mode != USERS_NO && (facts->have_user_namespaces || !range->if_supported);
-        r = filesystem_plan(config, facts, &plan->filesystem);
+        r = plan_bound_users(config, facts, plan);
+        if (r >= 0)
+                r = filesystem_plan(config, facts, &plan->filesystem);
         if (r < 0)
                 return r;
         r = security_plan(&config->security, config->network.private_network, plan->user_namespace,
@@ -63,6 +77,9 @@ void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FI
                 source_path(&config->source));
         if (plan->user_namespace)
                 fputs("users: its own\n", f);
+        for (size_t i = 0; i < plan->n_bound; i++)
+                fprintf(f, "user of the host: %s (%u/%u) at %s\n", plan->bound[i].name, plan->bound[i].uid,
+                        plan->bound[i].gid, plan->bound[i].home);
         filesystem_plan_print(&plan->filesystem, f);
         fprintf(f, "capabilities: %#llx\nambient: %#llx\nsystem call filter: %zu instructions\n",
                 (unsigned long long) plan->security.capabilities, (unsigned long long) plan->security.ambient,

@@ -12,13 +12,15 @@
 
 typedef struct MachinePlan {
         bool user_namespace; /* the machine has users of its own */
+        const HostUser *bound; /* users of the host that the machine has too */
+        size_t n_bound;
         FilesystemPlan filesystem;
         SecurityPlan security;
         SeccompProgram seccomp;
         NetworkPlan network;
 } MachinePlan;
 
-/* Borrows from config. Errors are logged. */
+/* Borrows from config and facts. Errors are logged. */
 int machine_plan_make(const MachineConfig *config, const HostFacts *facts, MachinePlan *ret) _must_check_;
 void machine_plan_done(MachinePlan *plan);
 #define _cleanup_machine_plan_ _cleanup_(machine_plan_done)

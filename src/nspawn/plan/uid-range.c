@@ -15,6 +15,12 @@ static const uint8_t name_key[SIPHASH_KEY_SIZE] = {
         0xe1, 0x56, 0xe0, 0xf0, 0x4a, 0xf0, 0x41, 0xaf, 0x96, 0x41, 0xcf, 0x41, 0x33, 0x94, 0xff, 0x72,
 };
 
+uint32_t uid_range_count(const UsersRange *range, bool have_user_namespaces) {
+        if (range->mode == USERS_NO || (range->if_supported && !have_user_namespaces))
+                return UINT32_MAX;
+        return range->mode == USERS_FIXED ? range->count : UID_RANGE_SIZE;
+}
+
 uid_t uid_range_base(uid_t uid) {
         return uid & ~(uid_t) (UID_RANGE_SIZE - 1);
 }

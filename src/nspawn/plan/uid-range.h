@@ -11,6 +11,9 @@
 #define UID_RANGE_BUSY 0xfffe0000u    /* the base of a tree whose files are being given away, or half of them were */
 #define UID_RANGE_FOREIGN 2147352576u /* the base that trees have which belong to no host in particular */
 
+#define BIND_USER_ID_MIN 60514u /* what users of the host are in a machine, at least, */
+#define BIND_USER_ID_MAX 60577u /* and at most */
+
 typedef struct UserMapping {
         uid_t base;      /* the host's user that is root inside; groups alike */
         uint32_t count;  /* users from there on that the machine has. 0: no user namespace */
@@ -18,6 +21,9 @@ typedef struct UserMapping {
         bool map_tree;   /* the tree is mounted so that tree_base becomes base */
         bool chown_tree; /* it is given to base on disk */
 } UserMapping;
+
+/* How many users a machine has. */
+uint32_t uid_range_count(const UsersRange *range, bool have_user_namespaces);
 
 /* The base of the range of 64K users that this one is in. */
 uid_t uid_range_base(uid_t uid);
