@@ -138,12 +138,26 @@ static int make_mount_temporaries(Machine *m) {
         return r;
 }
 
+/* Some file systems are never written, and partitions can be marked so. */
+static void notice_read_only(const Machine *m) {
+        const ImageSlot *root = &m->image.plan.slots[IMAGE_ROOT];
+
+        if (root->used && root->read_only && !m->read_only && !m->config->output.quiet)
+                log_notice("%s: its root file system (%s) is read-only, and so is the machine's root; with --ephemeral or "
+                           "--volatile=overlay it looks writable",
+                           m->config->source.image, root->partition.fstype);
+}
+
 static int attach_image(Machine *m) {
         const MachineConfig *config = m->config;
+        int r;
 
         if (!config->source.image)
                 return 0;
-        return image_attach(&m->undo, &config->source, &config->env, m->tree_fd, m->read_only, &m->image);
+        r = image_attach(&m->undo, &config->source, &config->env, m->tree_fd, m->read_only, &m->image);
+        if (r >= 0)
+                notice_read_only(m);
+        return r;
 }
 
 static int remove_propagation_directory(void *userdata) {
