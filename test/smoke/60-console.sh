@@ -45,6 +45,29 @@ payload_killed() {   # the terminal is restored when the machine dies a hard dea
     on_terminal any want:here -- -q -a -D "$tree" /bin/sh -c 'stty raw -echo; echo here; sleep 0.5; kill -KILL $$'
 }
 
+closed_pipe() {   # a command ends as it would on this side
+    SMOKE_LIMIT=20
+    status_of nspawn -q -D "$tree" yes </dev/null > >(head -n1 >"$smoke_work/line")
+    equal "$status" 1 "status of a command whose reader is gone"
+    equal "$(tr -d '\r' <"$smoke_work/line")" y "what the reader got"
+}
+full_disk() {
+    status_of nspawn -q -D "$tree" yes </dev/null >/dev/full
+    equal "$status" 1 "status of a command that writes to a full disk"
+}
+
+tint() {
+    local seen
+    seen=$("$smoke_top/test/lib/terminal" -- "$NSPAWN" -q --background=44 -D "$tree" printf 'a\033[0mb' | cat -v)
+    has "$seen" "^[]2;"
+    has "$seen" 'a^[[0m^[[44mb'
+    has "${seen##*b}" '^[[0m'
+    has "${seen##*b}" '^[[23;2t'
+    seen=$(NO_COLOR=1 SYSTEMD_ADJUST_TERMINAL_TITLE=no \
+        "$smoke_top/test/lib/terminal" -- "$NSPAWN" -q --background=44 -D "$tree" printf 'a\033[0mb' | cat -v)
+    [[ $seen == 'a^[[0mb'* && $seen != *'[44m'* && $seen != *']2;'* ]] || fail "decorated: $seen"
+}
+
 flood() {   # nobody reads the console of a booted machine: it is not blocked, and nspawn does not grow
     local before after
     sed -i 's|^::sysinit:.*|::sysinit:/etc/init.d/flood|' "$tree/etc/inittab"
@@ -76,5 +99,8 @@ tap "a shell when no command is given" shell_without_command
 tap "^C reaches the command" control_c
 tap "a new window size reaches the command" window_size
 tap "the terminal is restored when the command is killed" payload_killed
+tap "a command whose output nobody reads" closed_pipe
+tap "a command whose output cannot be written" full_disk
+tap "background color and window title" leaves_nothing tint
 tap "a flooded console that nobody reads" flood
 tap_done

@@ -863,7 +863,7 @@ TEST(background_job) {
         bench_done(&b);
 }
 
-/* The guest goes on whatever becomes of its audience. */
+/* A booted guest goes on whatever becomes of its audience. */
 static void check_unseen(Bench *b) {
         pid_t pid = guest_writes(b, 2000000);
 
@@ -878,11 +878,50 @@ TEST(caller_closes_its_end) {
         int fds[2];
 
         ASSERT_OK(pipe2(fds, O_CLOEXEC));
-        bench_start(&b, CONSOLE_READ_ONLY, false, b.caller.slave, fds[1]);
+        bench_start(&b, CONSOLE_READ_ONLY, true, b.caller.slave, fds[1]);
         (void) safe_close(fds[0]);
         check_unseen(&b);
         (void) safe_close(fds[1]);
         bench_done(&b);
+}
+
+/* A command does not go on: how else would "… | head -n1" end? Nor is its output dropped where a disk is full. */
+static void check_hang_up(int output_fd) {
+        Bench b = bench_new();
+        int status;
+        pid_t pid;
+
+        bench_start(&b, CONSOLE_READ_ONLY, false, b.caller.slave, output_fd);
+        /* Only the console has the master end, as in real life. */
+        b.guest.master = safe_close(b.guest.master);
+        pid = fork();
+        if (pid == 0) {
+                if (dup2(b.guest.slave, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+                        _exit(2);
+                while (write(STDIN_FILENO, "output\n", 7) > 0)
+                        ;
+                _exit(errno == EIO ? 0 : 3);
+        }
+        b.guest.slave = safe_close(b.guest.slave);
+        for (uint64_t end = now_usec() + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;)
+                (void) turn(&b, 10000);
+        ASSERT_OK(kill(pid, SIGKILL));
+        ASSERT_EQ(waitpid(pid, &status, 0), pid);
+        ASSERT_EQ(status, 0);
+        ASSERT_EQ(console_drain(b.console), 1);
+        bench_done(&b);
+}
+
+TEST(a_command_whose_output_is_refused) {
+        int fds[2], full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+        ASSERT_OK(full);
+        ASSERT_OK(pipe2(fds, O_CLOEXEC));
+        (void) safe_close(fds[0]);
+        check_hang_up(fds[1]);
+        check_hang_up(full);
+        (void) safe_close(fds[1]);
+        (void) safe_close(full);
 }
 
 TEST(passive) {

@@ -127,6 +127,14 @@ static size_t output_space(const Console *c) {
         return is_unseen(c) ? SIZE_MAX : tint_fitting(&c->tint, output_queue_space(&c->queue));
 }
 
+/* A command whose output gets nowhere is not to go on as if it did: its writes fail from now on. */
+static void hang_up(Console *c) {
+        c->master_source = sd_event_source_disable_unref(c->master_source);
+        c->held_slave = safe_close(c->held_slave);
+        c->master = safe_close(c->master);
+        c->guest_finished = true;
+}
+
 static void lose_output(Console *c, int error) {
         if (error == -EPIPE || error == -EIO)
                 log_debug("nobody reads the console output any more");
@@ -135,6 +143,8 @@ static void lose_output(Console *c, int error) {
         c->output_source = sd_event_source_disable_unref(c->output_source);
         borrowed_fd_close(&c->output);
         output_queue_discard(&c->queue);
+        if (!c->settings.lossy)
+                hang_up(c);
 }
 
 /* Only after the terminal is ours, so that there is somebody to put it back. */

@@ -13,7 +13,8 @@ typedef struct Console Console;
 
 typedef struct ConsoleSettings {
         ConsoleMode mode; /* from console_effective_mode() */
-        bool lossy;       /* a booted machine: its console never waits for the caller. A command's does. */
+        bool lossy;       /* a booted machine: its console never waits for the caller. A command's does, and is hung
+                           * up where the caller's end is closed or cannot be written. */
         int input_fd;     /* the caller's standard input and output: borrowed, never changed, needed by */
         int output_fd;    /* console_new() only, and by the minder for ConsoleTerminal */
 
