@@ -17,6 +17,7 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -212,6 +213,18 @@ static void on_drained(void *userdata) {
         run_finished(userdata);
 }
 
+/* Whoever sends a command something waits for ever, and so does the command. */
+static void hint_at_pipe(const Machine *m) {
+        int waiting = 0;
+
+        if (m->config->output.console != CONSOLE_DEFAULT || m->console_mode != CONSOLE_READ_ONLY ||
+            m->config->payload.mode == START_BOOT || m->config->output.quiet || isatty(STDIN_FILENO))
+                return;
+        if (ioctl(STDIN_FILENO, FIONREAD, &waiting) >= 0 && waiting > 0)
+                log_notice("%s: standard input is not passed on, since this is no terminal; --pipe does it",
+                           m->config->source.machine);
+}
+
 static int make_console(Machine *m) {
         char title[128];
         ConsoleSettings settings = {
@@ -226,6 +239,7 @@ static int make_console(Machine *m) {
 
         if (m->console_mode == CONSOLE_PIPE)
                 return 0;
+        hint_at_pipe(m);
         (void) snprintf(title, sizeof(title), "🔵 Container %s", m->config->source.machine);
         if (m->config->env.tint_background && console_terminal_has_colors())
                 settings.background = m->config->output.background;

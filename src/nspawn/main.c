@@ -53,6 +53,13 @@ static int close_inherited(unsigned *ret_n_listen_fds) {
         return 0;
 }
 
+static int flush_output(void) {
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return EXIT_SUCCESS;
+        log_error("cannot write to standard output: %s", strerror(errno));
+        return EXIT_FAILURE;
+}
+
 static int run(const MachineConfig *config, unsigned n_listen_fds) {
         _cleanup_machine_plan_ MachinePlan plan = {};
         _cleanup_host_facts_ HostFacts facts = {};
@@ -63,7 +70,7 @@ static int run(const MachineConfig *config, unsigned n_listen_fds) {
                 return EXIT_FAILURE;
         if (config->output.dry_run) {
                 machine_plan_print(config, &plan, stdout);
-                return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+                return flush_output();
         }
         return launch(config, &facts, &plan, n_listen_fds);
 }
@@ -85,7 +92,7 @@ int main(int argc, char *argv[]) {
         if (r < 0)
                 return EXIT_FAILURE;
         if (r == 0)
-                return EXIT_SUCCESS;
+                return flush_output();
         r = run(&config, n_listen_fds);
         machine_config_free(&config);
         return r;

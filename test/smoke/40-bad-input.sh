@@ -83,7 +83,15 @@ ln -s "$bb" "$smoke_work/other-path"
 mkdir "$smoke_work/bound"
 tap "a tree that is in use"            in_use "${bb##*/}" -D "$bb"
 tap "the same by another name"         in_use "in use" -M smokeother -D "$bb"
+tap "the same, for a temporary layer"  in_use "stop that one" -x -D "$bb"
 tap "the same by a symlink"            in_use "in use" -M smokeother -D "$smoke_work/other-path"
+in_use_for_reading() {
+    start -q --read-only -D "$bb" /bin/sh -c 'echo here; sleep 60'
+    until_shown here 20
+    refuse "use --ephemeral" -M smokeother -D "$bb" /bin/true
+    kill -KILL "$supervisor"
+}
+tap "a tree that is being read"        in_use_for_reading
 in_use_bound() {
     mount --bind "$bb" "$smoke_work/bound"
     in_use "in use" -M smokeother -D "$smoke_work/bound"

@@ -129,12 +129,21 @@ static int take_tree(MachineLock *lock, const char *directory, int tree_fd, Lock
         return r;
 }
 
+/* One that is only read, by others and by us, can be shared. */
+static int refuse_tree(const char *directory, int tree_fd, LockMode mode) {
+        MachineLock probe = MACHINE_LOCK_NONE;
+        bool only_read = mode == LOCK_EXCLUSIVE && take_tree(&probe, directory, tree_fd, LOCK_SHARED, 0) >= 0;
+
+        machine_lock_release(&probe);
+        return log_error_errno(-EBUSY, only_read ? "%s is in use by a machine that reads it; use --ephemeral, or stop that one"
+                                                 : "%s is in use by another machine; stop that one first", directory);
+}
+
 int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, int tree_fd, LockMode mode) {
         int r = take_tree(lock, directory, tree_fd, mode, TIMEOUT_USEC);
 
         if (r == -EBUSY)
-                return log_error_errno(r, "%s is in use by another machine; stop it, or use --ephemeral",
-                                       directory);
+                return refuse_tree(directory, tree_fd, mode);
         if (r < 0)
                 return log_error_errno(r, "cannot lock %s in %s: %m", directory, TREE_LOCKS);
         r = undo_add(undo, "tree lock by inode", undo_machine_lock, &lock->inode);
