@@ -176,6 +176,9 @@ TEST(policy_after_reading) {
 TEST(options) {
         ASSERT_TRUE(strstr(image_mount_options("ext4", false), "errors=remount-ro"));
         ASSERT_TRUE(startswith(image_mount_options("ext4", true), "ro,norecovery"));
+        for (const char *const *t = (const char *const[]){ "ext2", "ext3", "ext4", "f2fs", "nilfs2", "vfat", NULL }; *t; t++)
+                ASSERT_TRUE(strstr(image_mount_options(*t, false), "errors=remount-ro") &&
+                            strstr(image_mount_options(*t, true), "errors=remount-ro"));
         ASSERT_TRUE(startswith(image_mount_options("squashfs", false), "ro"));
         ASSERT_TRUE(startswith(image_mount_options("whatever", true), "ro"));
         ASSERT_TRUE(!image_mount_options("whatever", false));

@@ -279,6 +279,9 @@ static const struct {
         /* A journal is not replayed where nothing may be written; errors= beats what the superblock asks
          * for. */
         { "ext4", false, "ro,norecovery,errors=remount-ro", "errors=remount-ro" },
+        { "ext3", false, "ro,norecovery,errors=remount-ro", "errors=remount-ro" },
+        { "ext2", false, "ro,errors=remount-ro", "errors=remount-ro" },
+        { "nilfs2", false, "ro,norecovery,errors=remount-ro", "errors=remount-ro" },
         { "xfs", false, "ro,norecovery,nouuid", "nouuid" }, /* the same image may be mounted already */
         { "btrfs", false, "ro,rescue=nologreplay", NULL },
         { "f2fs", false, "ro,norecovery,?errors=remount-ro", "?errors=remount-ro" },
