@@ -9,7 +9,9 @@
 
 #include "loop-device.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -151,6 +153,61 @@ int loop_wait_unused(int loop_fd, uint64_t timeout_usec) {
                         return -EBUSY;
                 (void) usleep(pause);
         }
+}
+
+/* The kernel's way of writing a dev_t there is the one of stat(2). */
+static LoopBacking backing_of(const struct loop_info64 *info) {
+        return (LoopBacking){ info->lo_device, info->lo_inode, info->lo_rdevice };
+}
+
+int loop_backing(int loop_fd, LoopBacking *ret) {
+        struct loop_info64 info = {};
+
+        if (ioctl(loop_fd, LOOP_GET_STATUS64, &info) < 0)
+                return -errno;
+        *ret = backing_of(&info);
+        return (int) info.lo_number;
+}
+
+/* Two nodes of one device are the same whatever their inodes. */
+static bool same_backing(const LoopBacking *a, const LoopBacking *b) {
+        if (a->rdevice != 0 || b->rdevice != 0)
+                return a->rdevice == b->rdevice;
+        return a->device == b->device && a->inode == b->inode;
+}
+
+static bool is_busy(int number, const LoopBacking *backing, bool only_writable) {
+        _cleanup_close_ int fd = open_loop(number, true), exclusive = -EBADF;
+        struct loop_info64 info = {};
+        LoopBacking found;
+
+        if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+                return false;
+        found = backing_of(&info);
+        if (!same_backing(backing, &found) || (only_writable && (info.lo_flags & LO_FLAGS_READ_ONLY)))
+                return false;
+        exclusive = fd_reopen(fd, O_RDONLY | O_EXCL | O_NONBLOCK);
+        return exclusive == -EBUSY;
+}
+
+int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) {
+        DIR *d = opendir("/sys/block");
+        int result = -ENOENT;
+
+        if (!d)
+                return -ENOENT;
+        for (struct dirent *e; result < 0 && (e = readdir(d));) {
+                char path[NAME_MAX + 32];
+                int number, end = 0;
+
+                if (sscanf(e->d_name, "loop%i%n", &number, &end) != 1 || e->d_name[end] || number == except)
+                        continue;
+                (void) snprintf(path, sizeof(path), "%s/loop/backing_file", e->d_name);
+                if (faccessat(dirfd(d), path, F_OK, 0) >= 0 && is_busy(number, backing, only_writable))
+                        result = number;
+        }
+        (void) closedir(d);
+        return result;
 }
 
 void loop_path(int loop_fd, char *ret, size_t size) {

@@ -26,5 +26,20 @@ int loop_attach(const LoopRequest *request) _must_check_;
 /* Waits until nothing has the device mounted: -EBUSY if that takes longer. */
 int loop_wait_unused(int loop_fd, uint64_t timeout_usec) _must_check_;
 
+/* What is or can be behind a loop device, in the terms of stat(2). */
+typedef struct LoopBacking {
+        dev_t device; /* that holds the file */
+        ino_t inode;
+        dev_t rdevice; /* of a block device; 0 for a file */
+} LoopBacking;
+
+/* Returns the loop device's number. -ENOTTY or -ENXIO: this is no loop device, or none that is attached. */
+int loop_backing(int loop_fd, LoopBacking *ret) _must_check_;
+
+/* The number of a loop device with this behind it that somebody has mounted or opened exclusively, but for the one
+ * of the number except (-1 for none). only_writable: those that are read only do not count. -ENOENT if there is
+ * none. */
+int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) _must_check_;
+
 /* "/dev/loopN" if that is where the device is, else a path that is good in this process only. */
 void loop_path(int loop_fd, char *ret, size_t size);

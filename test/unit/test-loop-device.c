@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "fd.h"
@@ -147,6 +148,40 @@ TEST(path_of_a_node) {
         ASSERT_OK(fd);
         loop_path(fd, path, sizeof(path));
         ASSERT_TRUE(startswith(path, "/dev/loop"));
+}
+
+TEST(who_has_it) {
+        _cleanup_close_ int backing = make_backing(), a = -EBADF, b = -EBADF, holder = -EBADF;
+        LoopBacking found = {}, own;
+        struct stat st;
+        int number;
+
+        TEST_NEEDS_ROOT;
+        ASSERT_OK(fstat(backing, &st));
+        own = (LoopBacking){ st.st_dev, st.st_ino, 0 };
+        a = attach(backing, false);
+        b = attach(backing, true);
+        ASSERT_OK(a);
+        ASSERT_OK(b);
+        number = loop_backing(a, &found);
+        ASSERT_OK(number);
+        ASSERT_EQ(found.device, own.device);
+        ASSERT_EQ(found.inode, own.inode);
+        ASSERT_EQ(found.rdevice, 0);
+        ASSERT_TRUE(loop_backing(backing, &found) < 0);
+
+        ASSERT_ERR(loop_find_busy(&own, false, -1), -ENOENT); /* attached, but nobody has it for himself */
+        holder = fd_reopen(a, O_RDONLY | O_EXCL);
+        ASSERT_OK(holder);
+        ASSERT_EQ(loop_find_busy(&own, true, -1), number);
+        ASSERT_ERR(loop_find_busy(&own, false, number), -ENOENT);
+        (void) safe_close(holder);
+        holder = fd_reopen(b, O_RDONLY | O_EXCL);
+        ASSERT_OK(holder);
+        ASSERT_ERR(loop_find_busy(&own, true, -1), -ENOENT);
+        ASSERT_OK(loop_find_busy(&own, false, -1));
+        own.inode++;
+        ASSERT_ERR(loop_find_busy(&own, false, -1), -ENOENT);
 }
 
 TEST(nonsense) {

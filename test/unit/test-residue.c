@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +22,7 @@
 #include "host/residue.h"
 #include "host/runtime-directory.h"
 #include "log.h"
+#include "loop-device.h"
 #include "test.h"
 
 static char machine[32];
@@ -54,6 +56,26 @@ static int lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, Lo
 
         ASSERT_OK(fd);
         return machine_lock_tree(undo, lock, directory, fd, mode);
+}
+
+/* A loop device and what is behind it exclude each other. */
+TEST(loop_devices) {
+        _cleanup_close_ int backing = memfd_create("backing", MFD_CLOEXEC), loop = -EBADF;
+        MachineLock a = MACHINE_LOCK_NONE, b = MACHINE_LOCK_NONE;
+        UndoLog first = {}, second = {};
+
+        own_run();
+        ASSERT_OK(ftruncate(backing, 4096));
+        loop = loop_attach(&(LoopRequest){ .fd = backing, .size = 4096, .sector_size = 512 });
+        ASSERT_OK(loop);
+        ASSERT_OK(machine_lock_tree(&first, &a, "/dev/x", loop, LOCK_EXCLUSIVE));
+        ASSERT_ERR(machine_lock_tree(&second, &b, "/proc/x", backing, LOCK_SHARED), -EBUSY);
+        undo_run(&first);
+        ASSERT_OK(machine_lock_tree(&second, &b, "/proc/x", backing, LOCK_SHARED));
+        ASSERT_ERR(machine_lock_tree(&first, &a, "/dev/x", loop, LOCK_EXCLUSIVE), -EBUSY);
+        ASSERT_OK(machine_lock_tree(&first, &a, "/dev/x", loop, LOCK_SHARED));
+        undo_run(&first);
+        undo_run(&second);
 }
 
 static bool is_empty(const char *directory) {

@@ -23,6 +23,8 @@
 #include "strv.h"
 
 #define FAREWELL_TIMEOUT_USEC 10000000u
+#define BUSY_TRIES 50u
+#define BUSY_PAUSE_USEC 20000u
 #define LUKS "crypto_LUKS"
 
 /* — opening — */
@@ -69,6 +71,43 @@ int image_open(const char *path, bool *read_only) {
                 return log_error_errno(fd, "%s: %m", path);
         *read_only = only_read;
         return fd;
+}
+
+/* — others — */
+
+/* A machine that is just dying may still have it for a moment. */
+static int find_busy(const LoopBacking *backing, bool read_only, int except) {
+        int number = -ENOENT;
+
+        for (unsigned i = 0; i < BUSY_TRIES; i++) {
+                if (i > 0)
+                        (void) usleep(BUSY_PAUSE_USEC);
+                number = loop_find_busy(backing, read_only, except);
+                if (number < 0)
+                        break;
+        }
+        return number;
+}
+
+/* Our locks keep out those who take them. Who mounts an image by hand takes none, and a file system that is mounted
+ * twice, by two devices, destroys itself. So we look for loop devices that are in use and have the image behind
+ * them, or have behind them what the image, a loop device, has behind itself. */
+static int check_others(const char *path, int fd, bool read_only) {
+        LoopBacking own, behind;
+        struct stat st;
+        int number, busy;
+
+        if (fstat(fd, &st) < 0)
+                return log_error_errno(-errno, "%s: %m", path);
+        own = (LoopBacking){ st.st_dev, st.st_ino, S_ISBLK(st.st_mode) ? st.st_rdev : 0 };
+        busy = find_busy(&own, read_only, -1);
+        number = S_ISBLK(st.st_mode) ? loop_backing(fd, &behind) : -ENOTTY;
+        if (busy < 0 && number >= 0)
+                busy = find_busy(&behind, read_only, number);
+        if (busy < 0)
+                return 0;
+        return log_error_errno(-EBUSY, "%s is in use on this host, as /dev/loop%i: unmount it%s", path, busy,
+                               read_only ? "" : ", or use --read-only if that is only read");
 }
 
 /* — looking — */
@@ -248,6 +287,8 @@ int image_attach(UndoLog *undo, const SourceConfig *source, const EnvironmentCon
 
         ret->path = source->image;
         r = undo_add(undo, "image", undo_attach, ret);
+        if (r >= 0)
+                r = check_others(ret->path, fd, read_only);
         if (r >= 0)
                 r = examine(ret, fd, env->file_systems, &source->image_policy, read_only);
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)

@@ -10,7 +10,8 @@
  * open file
  * description locks on the whole file, for writing, or for reading with --read-only; given back in the same
  * order, the file unlinked if the lock can be had for writing. A file beside the tree that cannot be made is
- * not an error. */
+ * not an error. Beyond that protocol, a loop device is locked together with what is behind it, so that an image
+ * cannot be written to twice, once as a file and once as a disk. */
 
 #include "host/machine-lock.h"
 
@@ -22,6 +23,7 @@
 #include "fd.h"
 #include "host/runtime-directory.h"
 #include "log.h"
+#include "loop-device.h"
 
 #define TREE_LOCKS "/run/systemd/nspawn/locks"
 #define TIMEOUT_USEC 1000000U
@@ -91,27 +93,37 @@ static int open_tree_locks(void) {
 }
 
 /* A disk is the same whatever the inode of its node. */
-static void inode_file(const struct stat *st, char *ret, size_t size) {
-        if (S_ISBLK(st->st_mode))
-                (void) snprintf(ret, size, "block-%u:%u", major(st->st_rdev), minor(st->st_rdev));
+static int take_inode(const LoopBacking *id, LockMode mode, uint64_t timeout_usec, LockFile *ret) {
+        _cleanup_close_ int fd = open_tree_locks();
+        char file[64];
+
+        if (id->rdevice != 0)
+                (void) snprintf(file, sizeof(file), "block-%u:%u", major(id->rdevice), minor(id->rdevice));
         else
-                (void) snprintf(ret, size, "inode-%lu:%lu", (unsigned long) st->st_dev, (unsigned long) st->st_ino);
+                (void) snprintf(file, sizeof(file), "inode-%lu:%lu", (unsigned long) id->device,
+                                (unsigned long) id->inode);
+        return fd < 0 ? fd : lock_file_take(fd, file, mode, timeout_usec, ret);
 }
 
-static int take_inode(int tree_fd, LockMode mode, uint64_t timeout_usec, LockFile *ret) {
-        _cleanup_close_ int fd = -EBADF;
-        char file[64];
-        struct stat st;
+/* What is behind it, if it is a loop device. tree_fd may be O_PATH. */
+static int take_backing(int tree_fd, LockMode mode, uint64_t timeout_usec, LockFile *ret) {
+        _cleanup_close_ int fd = fd_reopen(tree_fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        LoopBacking backing;
 
-        if (fstat(tree_fd, &st) < 0)
-                return -errno;
-        inode_file(&st, file, sizeof(file));
-        fd = open_tree_locks();
-        return fd < 0 ? fd : lock_file_take(fd, file, mode, timeout_usec, ret);
+        if (fd < 0 || loop_backing(fd, &backing) < 0)
+                return 0;
+        return take_inode(&backing, mode, timeout_usec, ret);
+}
+
+static void release_tree(MachineLock *lock) {
+        lock_file_release(&lock->beside);
+        lock_file_release(&lock->inode);
+        lock_file_release(&lock->backing);
 }
 
 static int take_tree(MachineLock *lock, const char *directory, int tree_fd, LockMode mode,
                      uint64_t timeout_usec) {
+        LoopBacking id;
         struct stat st;
         int r = -ENOENT; /* no lock files in /dev */
 
@@ -123,9 +135,12 @@ static int take_tree(MachineLock *lock, const char *directory, int tree_fd, Lock
                 return r;
         if (r < 0)
                 log_debug("no lock file beside %s (%s), its inode's lock alone", directory, strerror(-r));
-        r = take_inode(tree_fd, mode, timeout_usec, &lock->inode);
+        id = (LoopBacking){ st.st_dev, st.st_ino, S_ISBLK(st.st_mode) ? st.st_rdev : 0 };
+        r = take_inode(&id, mode, timeout_usec, &lock->inode);
+        if (r >= 0 && S_ISBLK(st.st_mode))
+                r = take_backing(tree_fd, mode, timeout_usec, &lock->backing);
         if (r < 0)
-                lock_file_release(&lock->beside);
+                release_tree(lock);
         return r;
 }
 
@@ -139,6 +154,11 @@ static int refuse_tree(const char *directory, int tree_fd, LockMode mode) {
                                                  : "%s is in use by another machine; stop that one first", directory);
 }
 
+static int undo_tree_locks(void *userdata) {
+        release_tree(userdata);
+        return 0;
+}
+
 int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, int tree_fd, LockMode mode) {
         int r = take_tree(lock, directory, tree_fd, mode, TIMEOUT_USEC);
 
@@ -146,12 +166,10 @@ int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, i
                 return refuse_tree(directory, tree_fd, mode);
         if (r < 0)
                 return log_error_errno(r, "cannot lock %s in %s: %m", directory, TREE_LOCKS);
-        r = undo_add(undo, "tree lock by inode", undo_machine_lock, &lock->inode);
-        if (r < 0) {
-                lock_file_release(&lock->beside);
-                return r;
-        }
-        return undo_add(undo, "tree lock by name", undo_machine_lock, &lock->beside);
+        r = undo_add(undo, "tree locks", undo_tree_locks, lock);
+        if (r < 0)
+                release_tree(lock);
+        return r;
 }
 
 void machine_lock_remove_stale(const char *directory) {
@@ -163,7 +181,6 @@ void machine_lock_remove_stale(const char *directory) {
 }
 
 void machine_lock_release(MachineLock *lock) {
-        lock_file_release(&lock->beside);
-        lock_file_release(&lock->inode);
+        release_tree(lock);
         lock_file_release(&lock->name);
 }

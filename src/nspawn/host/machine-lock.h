@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What keeps two machines apart: one lock for the name, two for the tree. Tree locks are those of
+/* What keeps two machines apart: one lock for the name, two or three for the tree. Tree locks are those of
  * systemd-nspawn, so that the two programs exclude each other. */
 
 #include "engine/undo.h"
@@ -11,9 +11,10 @@ typedef struct MachineLock {
         LockFile name;   /* RUNTIME_ROOT/.#NAME.lck */
         LockFile beside; /* .#BASENAME.lck in the directory that holds the tree */
         LockFile inode;  /* /run/systemd/nspawn/locks/inode-DEV:INO or block-MAJ:MIN */
+        LockFile backing; /* the same for what is behind a loop device */
 } MachineLock;
 
-#define MACHINE_LOCK_NONE ((MachineLock){ LOCK_FILE_NONE, LOCK_FILE_NONE, LOCK_FILE_NONE })
+#define MACHINE_LOCK_NONE ((MachineLock){ LOCK_FILE_NONE, LOCK_FILE_NONE, LOCK_FILE_NONE, LOCK_FILE_NONE })
 
 /* Takes the lock of a machine name. Waits up to a second for a machine that is just dying, then -EBUSY. Logs.
  * lock must be MACHINE_LOCK_NONE at first and live until the undo log has run, which releases it. */
