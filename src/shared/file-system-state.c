@@ -48,6 +48,26 @@ static FileSystemState ext4_state(const uint8_t *sb, uint64_t now) {
         return interval > 0 && now >= last_check + interval ? FILE_SYSTEM_DIRTY : FILE_SYSTEM_CLEAN;
 }
 
+#define EXT4_COMPAT_HAS_JOURNAL 4u
+
+/* A journal that is no inode is a device, by number. */
+static bool ext4_names_devices(const uint8_t *sb, bool read_only) {
+        return !read_only && (get32(sb + 92) & EXT4_COMPAT_HAS_JOURNAL) && get32(sb + 224) == 0;
+}
+
+/* — f2fs — */
+
+#define F2FS_OFFSET 1024
+#define F2FS_SIZE 3072
+#define F2FS_OTHER_OFFSET (4096 + 1024) /* the second copy, which counts if there is something wrong with the first */
+#define F2FS_DEVICES 2201
+
+/* The paths of all devices, its own one included, or nothing if that is the only one. */
+static bool f2fs_names_devices(const uint8_t *sb, bool read_only) {
+        (void) read_only;
+        return sb[F2FS_DEVICES] != 0;
+}
+
 /* — vfat — */
 
 #define VFAT_SIZE 512
@@ -93,4 +113,28 @@ FileSystemState file_system_state(int fd, const char *fstype, uint64_t now) {
                 return types[i].read(superblock, now);
         }
         return FILE_SYSTEM_UNKNOWN;
+}
+
+static const struct {
+        const char *fstype;
+        off_t offset;
+        size_t size;
+        bool (*names_devices)(const uint8_t *superblock, bool read_only);
+} spread_types[] = {
+        { "ext4", EXT4_OFFSET, EXT4_SIZE, ext4_names_devices },
+        { "ext3", EXT4_OFFSET, EXT4_SIZE, ext4_names_devices },
+        { "f2fs", F2FS_OFFSET, F2FS_SIZE, f2fs_names_devices },
+        { "f2fs", F2FS_OTHER_OFFSET, F2FS_SIZE, f2fs_names_devices },
+};
+
+bool file_system_names_devices(int fd, const char *fstype, bool read_only) {
+        uint8_t superblock[F2FS_SIZE]; /* the largest */
+
+        for (size_t i = 0; i < ELEMENTSOF(spread_types); i++)
+                if (streq(spread_types[i].fstype, fstype) &&
+                    pread(fd, superblock, spread_types[i].size, spread_types[i].offset) ==
+                            (ssize_t) spread_types[i].size &&
+                    spread_types[i].names_devices(superblock, read_only))
+                        return true;
+        return false;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Whether a file system says of itself that it was left in order. */
+/* What a file system says of itself before it is mounted: whether it was left in order, and whether it wants more than
+ * the device it is on. */
 
 #include <stdint.h>
 
@@ -16,3 +17,7 @@ typedef enum FileSystemState {
 /* Looks at the file system of type fstype on fd, which is open for reading: a few hundred bytes of it. now is in
  * seconds since 1970. What is read is not trusted, and what makes no sense is FILE_SYSTEM_UNKNOWN. */
 FileSystemState file_system_state(int fd, const char *fstype, uint64_t now);
+
+/* Whether the kernel, mounting it, would open other block devices, which the file system names by itself: an external
+ * journal of ext4, the further devices of f2fs. read_only: mounted without looking at the journal. */
+bool file_system_names_devices(int fd, const char *fstype, bool read_only);

@@ -196,6 +196,17 @@ devices() {   # a device node in an image leads nowhere, nor does a set-id progr
     # shellcheck disable=SC2016
     run -i "$i" sh -c '! head -c 1 /zero 2>/dev/null'
 }
+foreign_journal() {   # the kernel would open, and write to, any device of the host
+    local i; i=$(image journal)
+    cp "$w/root.ext4" "$i"
+    tune2fs -O ^has_journal "$i" >/dev/null
+    debugfs -w -R "feature has_journal" "$i" 2>/dev/null
+    debugfs -w -R "set_super_value journal_inum 0" "$i" 2>/dev/null
+    debugfs -w -R "set_super_value journal_dev 0x0701" "$i" 2>/dev/null
+    refuse "other devices of this host" -i "$i"
+    run --read-only -i "$i" true
+}
+tap "a journal on another device"   foreign_journal
 tap "a panic by the flag"           panics -e panic
 tap "a panic by the mount options"  panics -E mount_opts=errors=panic
 tap "a panic of ext2 and ext3"      old_types

@@ -8,28 +8,41 @@
 #include "test.h"
 
 #define NOW 2000000000u
+#define DISK_SIZE 16384
 
-/* A disk of 4 KiB with these bytes, by offset, in it. */
 typedef struct Patch {
         unsigned offset;
         uint8_t value;
 } Patch;
 
-static FileSystemState state(const char *fstype, const Patch *patches, size_t n, size_t size) {
-        _cleanup_close_ int fd = memfd_create("disk", MFD_CLOEXEC);
-        uint8_t disk[4096] = {};
+/* A disk with these bytes in it. */
+static int make_disk(const Patch *patches, size_t n, size_t size) {
+        uint8_t disk[DISK_SIZE] = {};
+        int fd = memfd_create("disk", MFD_CLOEXEC);
 
         for (size_t i = 0; i < n; i++)
                 disk[patches[i].offset] = patches[i].value;
         ASSERT_OK(fd);
         ASSERT_OK(write_all(fd, disk, size));
+        return fd;
+}
+
+static FileSystemState state(const char *fstype, const Patch *patches, size_t n, size_t size) {
+        _cleanup_close_ int fd = make_disk(patches, n, size);
+
         return file_system_state(fd, fstype, NOW);
+}
+
+static bool names_devices(const char *fstype, bool read_only, const Patch *patches, size_t n) {
+        _cleanup_close_ int fd = make_disk(patches, n, DISK_SIZE);
+
+        return file_system_names_devices(fd, fstype, read_only);
 }
 
 #define ASSERT_STATE(fstype, expected, ...)                                                                  \
         ({                                                                                                   \
                 const Patch _patches[] = { __VA_ARGS__ };                                                    \
-                ASSERT_EQ(state(fstype, _patches, ELEMENTSOF(_patches), 4096), expected);                    \
+                ASSERT_EQ(state(fstype, _patches, ELEMENTSOF(_patches), DISK_SIZE), expected);                    \
         })
 
 #define EXT4_MAGIC { 1024 + 56, 0x53 }, { 1024 + 57, 0xef }
@@ -71,6 +84,24 @@ TEST(others) {
         ASSERT_STATE("minix", FILE_SYSTEM_UNKNOWN, { 0, 1 });
         ASSERT_EQ(state("ext4", NULL, 0, 1500), FILE_SYSTEM_UNKNOWN);
         ASSERT_EQ(state("vfat", NULL, 0, 0), FILE_SYSTEM_UNKNOWN);
+}
+
+#define NAMES_DEVICES(fstype, read_only, ...)                                                                \
+        ({                                                                                                   \
+                const Patch _patches[] = { __VA_ARGS__ };                                                    \
+                names_devices(fstype, read_only, _patches, ELEMENTSOF(_patches));                            \
+        })
+
+TEST(other_devices) {
+        ASSERT_TRUE(!NAMES_DEVICES("ext4", false, EXT4_VALID));
+        ASSERT_TRUE(NAMES_DEVICES("ext4", false, EXT4_VALID, { 1024 + 92, 4 }, { 1024 + 228, 1 }));
+        ASSERT_TRUE(NAMES_DEVICES("ext3", false, EXT4_VALID, { 1024 + 92, 4 }));
+        ASSERT_TRUE(!NAMES_DEVICES("ext4", true, EXT4_VALID, { 1024 + 92, 4 }, { 1024 + 228, 1 }));
+        ASSERT_TRUE(!NAMES_DEVICES("ext4", false, EXT4_VALID, { 1024 + 92, 4 }, { 1024 + 224, 8 }));
+        ASSERT_TRUE(!NAMES_DEVICES("f2fs", false, { 1024, 1 }));
+        ASSERT_TRUE(NAMES_DEVICES("f2fs", true, { 1024 + 2201, '/' }));
+        ASSERT_TRUE(NAMES_DEVICES("f2fs", false, { 4096 + 1024 + 2201, '/' }));
+        ASSERT_TRUE(!NAMES_DEVICES("xfs", false, { 1024 + 92, 4 }));
 }
 
 TEST_MAIN

@@ -2,7 +2,8 @@
 
 /* Theory of operation: run by the supervisor, after the image is locked and its loop devices are attached, and
  * before anything is mounted; a reboot inside needs no other check, since the kernel has unmounted the file
- * systems then. A checker is started only for a file system that does not say that it is clean.
+ * systems then. A file system that names other devices by itself is refused: they are the host's. A checker is
+ * started only for one that does not say that it is clean.
  *
  * It reads what others have made, so it gets little: the device, no other descriptor but a pipe for what it
  * says, no terminal, no capability, no privilege to win by execve(2), a bounded time and amount of memory. It
@@ -219,7 +220,7 @@ static int judge(const siginfo_t *end, const char *program, const char *path, co
         return 0;
 }
 
-int image_check(int fd, const char *fstype, const char *path, const char *what) {
+static int repair(int fd, const char *fstype, const char *path, const char *what) {
         for (size_t i = 0; i < ELEMENTSOF(checkers); i++) {
                 siginfo_t end = {};
                 int r;
@@ -233,4 +234,13 @@ int image_check(int fd, const char *fstype, const char *path, const char *what) 
                              : judge(&end, checkers[i].program, path, what);
         }
         return 0;
+}
+
+int image_check(int fd, const char *fstype, bool read_only, const char *path, const char *what) {
+        if (file_system_names_devices(fd, fstype, read_only))
+                return log_error_errno(-EPERM,
+                                       "%s: its %s file system (%s) lies on other devices of this host too, which an "
+                                       "image may not ask for",
+                                       path, what, fstype);
+        return read_only ? 0 : repair(fd, fstype, path, what);
 }

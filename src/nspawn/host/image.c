@@ -252,9 +252,7 @@ static int attach_slot(Image *image, ImagePlace place, int fd, AutoMode direct) 
         if (r < 0)
                 return log_error_errno(r, "%s: cannot attach a loop device: %m", image->path);
         image->loop_fds[place] = r;
-        return slot->read_only
-                ? 0
-                : image_check(r, slot->partition.fstype, image->path, image_place_name(place));
+        return image_check(r, slot->partition.fstype, slot->read_only, image->path, image_place_name(place));
 }
 
 /* The kernel unmounts a dead machine's file systems on its own time. */
