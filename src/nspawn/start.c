@@ -223,12 +223,32 @@ static int on_abort_message(Machine *m, const Message *message, int *fd) {
         return 0;
 }
 
+/* What was to execute it knows no more than this, see starter/starter.c. */
+static int on_not_executed_message(Machine *m, const Message *message, int *fd) {
+        const char *name = message->text;
+        int error = message->error;
+
+        (void) fd;
+        if (isempty(name))
+                (void) log_error_errno(error, "no shell can be run in the machine: %m");
+        else if (error == -ENOENT)
+                (void) log_error_errno(error, "%s: no such command in the machine", name);
+        else if (error == -ENOEXEC)
+                (void) log_error_errno(error, "%s: %s in it is a program for another architecture than this host's",
+                                       source_path(&m->config->source), name);
+        else
+                (void) log_error_errno(error, "%s: cannot be run in the machine: %m", name);
+        run_event(m, LIFECYCLE_EVENT_FAILED);
+        return 0;
+}
+
 typedef int (*message_handler_t)(Machine *m, const Message *message, int *fd);
 
 static const message_handler_t handlers[_MESSAGE_MAX] = {
         [MESSAGE_LOG] = on_log_message,         [MESSAGE_ABORT] = on_abort_message,
         [MESSAGE_LEADER] = on_leader_message,   [MESSAGE_CONSOLE] = on_console_message,
         [MESSAGE_NOTIFY] = on_notify_message,   [MESSAGE_READY] = on_ready_message,
+        [MESSAGE_NOT_EXECUTED] = on_not_executed_message,
 };
 
 /* One packet: 1 if there was one, 0 if there is none now. */
@@ -305,6 +325,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .n_listen_fds = m->n_listen_fds,
                 .root_fd = -EBADF,
                 .payload_cgroup_fd = -EBADF,
+                .starter_fd = -EBADF,
                 .tty_fd = -EBADF,
         };
 

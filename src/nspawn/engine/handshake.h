@@ -16,6 +16,7 @@ typedef enum MessageType {
         MESSAGE_LEADER,  /* fd: pidfd of the guest's PID 1, just born; uuid: the machine's */
         MESSAGE_CONSOLE, /* fd: master of the pty that is the guest's console */
         MESSAGE_NOTIFY,  /* fd: datagram socket bound to the guest's /run/host/notify */
+        MESSAGE_NOT_EXECUTED, /* text, error: the payload's command, and why it cannot be run; for us to log */
         MESSAGE_READY,   /* everything is done but the exec, which MESSAGE_GO is awaited for */
         /* supervisor → stage */
         MESSAGE_CGROUP,  /* fd: the payload's cgroup, to be born in; none where there is no cgroup2 */

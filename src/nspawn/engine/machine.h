@@ -36,6 +36,7 @@ typedef struct StageContext {
         int payload_cgroup_fd;
 
         /* Learned by the inner stage. */
+        int starter_fd; /* see guest/starter.h */
         int tty_fd; /* the slave of the console pty, or -EBADF in pipe mode */
         char **argv;
         char **environment;

@@ -30,6 +30,7 @@
 #include "guest/host-files.h"
 #include "guest/payload.h"
 #include "guest/privileges.h"
+#include "guest/starter.h"
 #include "guest/user.h"
 #include "guest/users.h"
 #include "log.h"
@@ -149,6 +150,11 @@ static int step_keyring(StageContext *context) {
         return 0;
 }
 
+static int step_starter(StageContext *context) {
+        context->starter_fd = starter_open();
+        return MIN(context->starter_fd, 0);
+}
+
 static int step_privileges(StageContext *context) {
         return privileges_become(&context->plan->security, context->uid, context->gid, context->groups,
                                  context->n_groups);
@@ -176,6 +182,7 @@ static const Step steps[] = {
         { "boot-id", host_files_lay_over_proc },
         { "pivot-root", step_pivot_root },
         { "console", console_open },
+        { "starter", step_starter },
         { "user", user_resolve },
         { "notify-socket", host_files_notify_socket },
         { "propagation", step_propagation },

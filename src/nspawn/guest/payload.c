@@ -15,11 +15,9 @@
 #include <unistd.h>
 
 #include "fd.h"
-#include "guest/stub-init.h"
+#include "guest/starter.h"
 #include "log.h"
 #include "strv.h"
-
-#define LISTEN_FDS_START 3u
 
 /* For unused names, so that "cd $HOME" and PATH look-ups work on merged and on split /usr alike. */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -127,122 +125,76 @@ static int enter_directory(const StageContext *context) {
         return 0;
 }
 
-static void reset_signals(bool boot) {
+/* The stub hears all of them by waiting for them, and unblocks them for the command. */
+static void reset_signals(StartMode mode) {
         sigset_t set;
 
         for (int sig = 1; sig < _NSIG; sig++)
                 (void) signal(sig, SIG_DFL);
         (void) sigemptyset(&set);
+        if (mode == START_STUB)
+                (void) sigfillset(&set);
         /* SIGRTMIN+3…6: halt, power off, reboot, kexec; +13…16: the same at once. */
-        for (int i = 3; boot && i <= 6; i++) {
+        for (int i = 3; mode == START_BOOT && i <= 6; i++) {
                 (void) sigaddset(&set, SIGRTMIN + i);
                 (void) sigaddset(&set, SIGRTMIN + i + 10);
         }
         (void) sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
-/* Only standard input and output and the activation sockets go on. */
-static void select_descriptors(unsigned n_listen_fds) {
-        for (unsigned i = 0; i < n_listen_fds; i++)
-                (void) fd_set_cloexec((int) (LISTEN_FDS_START + i), false);
-        (void) close_range(LISTEN_FDS_START + n_listen_fds, ~0U, CLOSE_RANGE_CLOEXEC);
-}
-
-static int execute_shell(StageContext *context) {
-        const char *const shells[] = { context->shell, "/bin/bash", "/bin/sh" };
-
-        for (size_t i = 0; i < ELEMENTSOF(shells); i++) {
-                char *argv[2] = {};
-
-                if (!shells[i])
-                        continue;
-                /* A leading dash in its name is what makes a shell a login shell. */
-                if (asprintf(&argv[0], "-%s", strrchr(shells[i], '/') + 1) < 0)
-                        return log_oom();
-                (void) execve(shells[i], argv, context->environment);
-                free(argv[0]);
-        }
-        return log_error_errno(-errno, "no shell can be run in the machine: %m");
-}
-
-static bool is_elf(const char *path) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        char magic[4] = {};
-
-        return fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t) sizeof(magic) && memcmp(magic, "\177ELF", 4) == 0;
-}
-
-/* A script without a first line that names its shell. */
-static void execute_script(StageContext *context, const char *path) {
-        _cleanup_strv_ char **argv = NULL;
+/* Where the command may be. A name without a slash is looked for in the payload's own PATH. */
+static int command_paths(const StageContext *context, char ***ret) {
+        const char *name = context->argv[0];
+        const char *directories = strv_env_get(context->environment, "PATH") ?: DEFAULT_PATH;
         int r;
 
-        r = strv_append(&argv, "sh");
-        if (r >= 0)
-                r = strv_append(&argv, path);
-        for (char **s = context->argv + 1; r >= 0 && *s; s++)
-                r = strv_append(&argv, *s);
-        if (r >= 0)
-                (void) execve("/bin/sh", argv, context->environment);
-}
-
-/* Like execvp(3), except that a program for another architecture is not taken for a script. Returns the errno that
- * tells most. */
-static int execute_path(StageContext *context, const char *path) {
-        (void) execve(path, context->argv, context->environment);
-        if (errno == ENOEXEC && !is_elf(path))
-                execute_script(context, path);
-        return errno;
-}
-
-static int search_command(StageContext *context, const char *name) {
-        const char *directories = strv_env_get(context->environment, "PATH") ?: DEFAULT_PATH;
-        int error = ENOENT;
-
         if (strchr(name, '/'))
-                return execute_path(context, name);
-        for (const char *d = directories; error == ENOENT || error == EACCES;) {
+                return strv_append(ret, name);
+        for (const char *d = directories;;) {
                 size_t n = strcspn(d, ":");
-                char path[PATH_MAX];
-                int e;
 
-                if (snprintf(path, sizeof(path), "%.*s%s%s", (int) n, d, n > 0 ? "/" : "", name) < (int) sizeof(path)) {
-                        e = execute_path(context, path);
-                        if (e != ENOENT && e != ENOTDIR)
-                                error = e;
+                if (n < PATH_MAX) {
+                        r = strv_append_printf(ret, "%.*s%s%s", (int) n, d, n > 0 ? "/" : "", name);
+                        if (r < 0)
+                                return r;
                 }
                 if (!d[n])
-                        break;
+                        return 0;
                 d += n + 1;
         }
-        return error;
 }
 
-static int execute_command(StageContext *context) {
-        const char *name = context->argv[0];
-        int error = search_command(context, name);
+static int shell_paths(const StageContext *context, char ***ret) {
+        const char *const shells[] = { context->shell, "/bin/bash", "/bin/sh" };
+        int r = 0;
 
-        if (error == ENOENT)
-                return log_error_errno(-ENOENT, "%s: no such command in the machine", name);
-        if (error == ENOEXEC)
-                return log_error_errno(-ENOEXEC, "%s: %s in it is a program for another architecture than this host's",
-                                       source_path(&context->config->source), name);
-        return log_error_errno(-error, "%s: cannot be run in the machine: %m", name);
+        for (size_t i = 0; i < ELEMENTSOF(shells) && r >= 0; i++)
+                if (shells[i])
+                        r = strv_append(ret, shells[i]);
+        return r;
 }
 
 int payload_execute(StageContext *context) {
+        _cleanup_strv_ char **paths = NULL;
+        bool stub = context->config->payload.mode == START_STUB;
         int r;
 
         r = enter_directory(context);
         if (r < 0)
                 return r;
+        r = context->argv ? command_paths(context, &paths) : shell_paths(context, &paths);
+        if (r < 0)
+                return log_oom();
         (void) umask(0022);
-        if (context->config->payload.mode == START_STUB) {
-                r = stub_init_fork(context);
-                if (r < 0)
-                        return r;
-        }
-        select_descriptors(context->n_listen_fds);
-        reset_signals(context->config->payload.mode == START_BOOT);
-        return context->argv ? execute_command(context) : execute_shell(context);
+        reset_signals(context->config->payload.mode);
+        return starter_execute(&(StarterRequest){
+                .starter_fd = context->starter_fd,
+                .stub = stub,
+                .terminal = stub && context->tty_fd >= 0,
+                .n_listen_fds = context->n_listen_fds,
+                .socket_fd = context->socket_fd,
+                .paths = paths,
+                .argv = context->argv,
+                .environment = context->environment,
+        });
 }

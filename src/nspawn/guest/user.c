@@ -17,6 +17,7 @@
 #include "fd.h"
 #include "guest/bind-users.h"
 #include "guest/privileges.h"
+#include "guest/starter.h"
 #include "log.h"
 
 #define ANSWER_MAX (64u * 1024u)
@@ -31,25 +32,37 @@ static int give_up_privileges(void) {
         return privileges_become(&nothing, 0, 0, NULL, 0);
 }
 
-static _noreturn_ void run_getent(const char *database, const char *key, int out) {
+static _noreturn_ void run_getent(int starter_fd, const char *database, const char *key, int out) {
         static char *const environment[] = { (char *) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+        static char *const paths[] = { (char *) "/usr/bin/getent", (char *) "/bin/getent", NULL };
         char *const argv[] = { (char *) "getent", (char *) "--", (char *) database, (char *) key, NULL };
+        const StarterRequest request = {
+                .starter_fd = starter_fd,
+                .socket_fd = -EBADF,
+                .paths = paths,
+                .argv = argv,
+                .environment = environment,
+        };
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (null >= 0)
                 (void) dup2(null, STDIN_FILENO), (void) dup2(null, STDERR_FILENO);
         (void) dup2(out, STDOUT_FILENO);
-        (void) close_range(3, ~0U, 0);
         if (give_up_privileges() < 0)
                 _exit(EXIT_FAILURE);
         (void) alarm(GETENT_TIMEOUT_SEC); /* a directory service that does not answer shall not hang the start */
-        (void) execve("/usr/bin/getent", argv, environment);
-        (void) execve("/bin/getent", argv, environment);
-        _exit(EXIT_FAILURE);
+        _exit(starter_execute(&request) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* We are PID 1: what the guest's program left running is ours to end, and nothing of it sees the machine start. */
+static void end_leftovers(void) {
+        (void) kill(-1, SIGKILL);
+        while (waitpid(-1, NULL, 0) >= 0 || errno == EINTR)
+                ;
 }
 
 /* The first line that getent prints, or -ESRCH if it knows no such key. */
-static int getent(const char *database, const char *key, char **ret) {
+static int getent(int starter_fd, const char *database, const char *key, char **ret) {
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         _cleanup_free_ char *answer = NULL;
         int pair[2], status, r;
@@ -64,7 +77,7 @@ static int getent(const char *database, const char *key, char **ret) {
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                run_getent(database, key, out);
+                run_getent(starter_fd, database, key, out);
         out = safe_close(out);
         r = read_fd(in, ANSWER_MAX, &answer, NULL);
         in = safe_close(in);
@@ -73,6 +86,7 @@ static int getent(const char *database, const char *key, char **ret) {
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
+        end_leftovers();
         if (r < 0)
                 return r;
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || isempty(answer))
@@ -119,7 +133,7 @@ static int read_groups(StageContext *context) {
         char *rest;
         int r;
 
-        r = getent("initgroups", context->user_name, &answer);
+        r = getent(context->starter_fd, "initgroups", context->user_name, &answer);
         if (r < 0)
                 return r == -ESRCH ? 0 : r;
         rest = answer;
@@ -168,7 +182,7 @@ int user_resolve(StageContext *context) {
                 return use_root(context);
 
         bound = bind_users_find(context, user);
-        r = bound < 0 ? getent("passwd", user, &line) : use_bound(context, bound);
+        r = bound < 0 ? getent(context->starter_fd, "passwd", user, &line) : use_bound(context, bound);
         if (r == -ESRCH && parse_id(user, &number) >= 0) {
                 /* A number needs no name. */
                 context->uid = context->gid = number;

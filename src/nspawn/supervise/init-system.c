@@ -25,6 +25,7 @@
 
 #include "fd.h"
 #include "process.h"
+#include "starter/starter.h"
 
 /* The request that System V init reads from its FIFO: "go to this runlevel". All fields in native byte order,
  * the whole padded to a fixed size. */
@@ -152,6 +153,16 @@ static int read_status(LeaderView *v) {
         return 0;
 }
 
+/* Of nspawn, or the starter, which executes the machine's own in a moment. */
+static bool runs_our_program(const LeaderView *v) {
+        struct stat own, its;
+
+        if (streq(v->program, "memfd:" STARTER_FILE_NAME) || streq(v->program, STARTER_FILE_NAME))
+                return true;
+        return stat("/proc/self/exe", &own) >= 0 && fstatat(v->proc_fd, "exe", &its, 0) >= 0 &&
+               own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}
+
 /* What it runs. A foreign binary is run by an emulator of its own name; there the process's name is the
  * program's. */
 static void read_program(LeaderView *v) {
@@ -187,13 +198,6 @@ static bool waits_for_signals(const LeaderView *v) {
                startswith(wchan, "do_sigtimedwait");
 }
 
-static bool runs_our_program(const LeaderView *v) {
-        struct stat own, its;
-
-        return stat("/proc/self/exe", &own) >= 0 && fstatat(v->proc_fd, "exe", &its, 0) >= 0 &&
-               own.st_dev == its.st_dev && own.st_ino == its.st_ino;
-}
-
 int leader_view_open(int leader_pidfd, LeaderView *ret) {
         _cleanup_(leader_view_close) LeaderView v = LEADER_VIEW_NONE;
         char path[32];
@@ -215,8 +219,8 @@ int leader_view_open(int leader_pidfd, LeaderView *ret) {
         if (r < 0)
                 return r;
         v.in_sigwait = waits_for_signals(&v);
-        v.ours = runs_our_program(&v);
         read_program(&v);
+        v.ours = runs_our_program(&v);
 
         *ret = v;
         v = LEADER_VIEW_NONE;
