@@ -15,7 +15,10 @@
 #include "host/host-users.h"
 #include "log.h"
 #include "os-release.h"
+#include "plan/uid-range.h"
 #include "strv.h"
+
+#define UID_MAP_MAX 32768u /* 340 lines */
 
 static bool can_open(const char *device) {
         _cleanup_close_ int fd = open(device, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -57,6 +60,21 @@ static int read_host_release(HostFacts *facts) {
         return r < 0 ? r : os_release_parse(text, add_release_field, &facts->container_host);
 }
 
+/* A machine that has users of its own has none to give away: not every number is somebody's in there. */
+static bool have_user_namespaces(void) {
+        _cleanup_free_ char *map = NULL;
+        unsigned first, count;
+
+        if (access("/proc/self/ns/user", F_OK) < 0 ||
+            read_file_at(AT_FDCWD, "/proc/self/uid_map", UID_MAP_MAX, &map, NULL) < 0)
+                return false;
+        for (const char *line = map; *line; line += strcspn(line, "\n"), line += *line == '\n')
+                if (sscanf(line, "%u %*u %u", &first, &count) == 2 && first <= UID_RANGE_MIN &&
+                    count >= UID_RANGE_SIZE && UID_RANGE_MIN - first <= count - UID_RANGE_SIZE)
+                        return true;
+        return false;
+}
+
 int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
         _cleanup_host_facts_ HostFacts facts = {};
         int r;
@@ -64,7 +82,7 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
         facts.systemd_running = sd_booted() > 0;
         facts.have_fuse = can_open("/dev/fuse");
         facts.have_tun = can_open("/dev/net/tun");
-        facts.have_user_namespaces = access("/proc/self/ns/user", F_OK) >= 0;
+        facts.have_user_namespaces = config->users.range.if_supported && have_user_namespaces();
         security_facts_read(&facts.security);
         facts.security.seccomp_disabled = !config->env.seccomp;
         if (config->network.private_network) {
