@@ -192,6 +192,7 @@ typedef struct ResourceLimit {
 typedef struct SecurityConfig {
         uint64_t capability_add, capability_drop, ambient; /* bit n is capability n; all ones for "all" */
         bool no_new_privileges;
+        bool nesting; /* the machine is to run machines and containers itself */
         char **syscall_allow, **syscall_deny; /* names or @groups, as given */
         bool suppress_sync;
         ResourceLimit rlimit[RLIM_NLIMITS];

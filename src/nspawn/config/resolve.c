@@ -277,6 +277,14 @@ static bool refuse_no_bind_user(const Settings *s) {
         return !users->names && (users->shell || users->groups);
 }
 
+/* Its machines would need capabilities over the host's network. */
+static bool refuse_nesting_on_host_network(const Settings *s) {
+        const NetworkConfig *n = &s->value.network;
+
+        return s->value.security.nesting && s->value.users.range.mode != USERS_NO && !n->private_network &&
+                !n->namespace_path && !has_network_member(n);
+}
+
 static const struct {
         bool (*applies)(const Settings *s);
         const char *message;
@@ -307,6 +315,9 @@ static const struct {
         { refuse_chown_of_nothing,
           "--private-users-ownership=chown writes to the tree, which --read-only, --volatile= and --ephemeral keep as "
           "it is: leave one of them out, or use --private-users-ownership=map" },
+        { refuse_nesting_on_host_network,
+          "--nesting with --private-users= needs a network of the machine's own: add --private-network, "
+          "--network-veth or another network option" },
 };
 
 static int check_refusals(const Settings *s) {

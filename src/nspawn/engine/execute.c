@@ -158,16 +158,18 @@ static int do_bind(ExecuteContext *c, const Operation *o) {
 }
 
 /* Parts can be cloned from an attached mount only (before Linux 6.15), so the new sysfs is laid over the host's
- * /sys in this namespace, which goes away with the whole of the host's tree when the root is changed. All parts have
- * the same attributes. Read-only is all that a user namespace gets where the host's is read-only. */
+ * /sys in this namespace, which goes away with the whole of the host's tree when the root is changed. Read-only is all
+ * that a user namespace gets where the host's is read-only; its parts are then read-only as well. */
 static int open_sysfs(ExecuteContext *c, uint64_t attributes) {
+        const uint64_t always = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
         _cleanup_close_ int mount = -EBADF, place = -EBADF;
         int r;
 
         if (c->sysfs_fd >= 0)
                 return 0;
-        mount = mount_new("sysfs", NULL, NULL,
-                          attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
+        mount = mount_new("sysfs", NULL, NULL, attributes | always);
+        if (mount == -EPERM)
+                mount = mount_new("sysfs", NULL, NULL, MOUNT_ATTR_RDONLY | always);
         if (mount < 0)
                 return TAKE_FD(mount);
         place = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -220,6 +222,8 @@ static int do_mask(ExecuteContext *c, const Operation *o) {
 
         (void) snprintf(path, sizeof(path), "/run/host/inaccessible/%s", node);
         nothing = root_open(c->root_fd, path, O_PATH);
+        if (nothing == -ENOENT)
+                nothing = root_open(c->root_fd, "/run/host/inaccessible/reg", O_PATH);
         if (nothing < 0)
                 return TAKE_FD(nothing);
         mount = mount_clone(nothing, "", false);
@@ -271,7 +275,10 @@ static int do_node(ExecuteContext *c, const Operation *o) {
         if (mknodat(parent, name, o->mode, o->device) < 0) {
                 if (errno == EPERM && device)
                         return bind_host_device(c, o);
-                /* The numbers 0:0 are the kernel's whiteout, free for all; other kinds never fail like this. */
+                /* The character device 0:0 is the kernel's whiteout and free for all, the block device is not, where a
+                 * user namespace is around us. Masks do without. */
+                if (errno == EPERM && S_ISBLK(o->mode))
+                        return 0;
                 return -errno;
         }
         return 0;

@@ -6,6 +6,10 @@
  * with a private network sysfs) is the inner list; all else is the outer one, because it needs the host's
  * privileges when the guest has a user namespace, and because the guest then cannot take it apart.
  *
+ * A machine that is to run others has another procfs and sysfs, in which nothing is covered, at a place that only its
+ * root can look into: the kernel lets a user namespace mount one of its own only where it can see such a one, and our
+ * covers over /proc, and a /sys of parts, are none.
+ *
  * The order of rows matters in three places: a mount point comes before what is below it; /proc/sys becomes
  * read-only before /proc/sys/net is laid over it writable; /run/host is filled before it becomes read-only. */
 
@@ -34,6 +38,9 @@ typedef enum Condition {
         HAVE_FUSE,
         HAVE_TUN,
         API_READ_ONLY,   /* unless $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes */
+        NESTING,
+        NESTING_HOST_NETWORK,
+        NESTING_PRIVATE_NETWORK,
         SYS_NET_WRITABLE, /* /proc/sys/net is the guest's own, or was asked for */
 } Condition;
 
@@ -100,9 +107,14 @@ static const Row outer_rows[] = {
         NODE(ALWAYS, "/run/host/inaccessible/chr", S_IFCHR, 0),
         NODE(ALWAYS, "/run/host/inaccessible/blk", S_IFBLK, 0),
         DIRECTORY(ALWAYS, "/run/host/unix-export", 0755),
+
+        DIRECTORY(NESTING, "/run/host/nesting", 0700),
+        MOUNT(NESTING_HOST_NETWORK, "/run/host/nesting/sys", "sysfs", NULL, NOSUID | NOEXEC | NODEV),
 };
 
 static const Row inner_rows[] = {
+        { NESTING_PRIVATE_NETWORK, { .kind = OPERATION_SYSFS, .where = "/run/host/nesting/sys", .what = "." } },
+        MOUNT(NESTING, "/run/host/nesting/proc", "proc", NULL, NOSUID | NOEXEC | NODEV),
         SYSFS("block"),
         SYSFS("bus"),
         SYSFS("class"),
@@ -157,6 +169,12 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
                 return facts->have_tun;
         case API_READ_ONLY:
                 return writable != API_VFS_WRITABLE_YES;
+        case NESTING:
+                return config->security.nesting;
+        case NESTING_HOST_NETWORK:
+                return config->security.nesting && !config->network.private_network;
+        case NESTING_PRIVATE_NETWORK:
+                return config->security.nesting && config->network.private_network;
         case SYS_NET_WRITABLE:
                 return writable == API_VFS_WRITABLE_NETWORK ||
                         (writable == API_VFS_WRITABLE_NO && config->network.private_network);
