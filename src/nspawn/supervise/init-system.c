@@ -153,12 +153,9 @@ static int read_status(LeaderView *v) {
         return 0;
 }
 
-/* Of nspawn, or the starter, which executes the machine's own in a moment. */
-static bool runs_our_program(const LeaderView *v) {
+static bool runs_nspawn(const LeaderView *v) {
         struct stat own, its;
 
-        if (streq(v->program, "memfd:" STARTER_FILE_NAME) || streq(v->program, STARTER_FILE_NAME))
-                return true;
         return stat("/proc/self/exe", &own) >= 0 && fstatat(v->proc_fd, "exe", &its, 0) >= 0 &&
                own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
@@ -191,6 +188,11 @@ static void read_program(LeaderView *v) {
         }
 }
 
+/* It executes the machine's own program in a moment. */
+static bool runs_starter(const LeaderView *v) {
+        return streq(v->program, "memfd:" STARTER_FILE_NAME) || streq(v->program, STARTER_FILE_NAME);
+}
+
 static bool waits_for_signals(const LeaderView *v) {
         _cleanup_free_ char *wchan = NULL;
 
@@ -219,8 +221,10 @@ int leader_view_open(int leader_pidfd, LeaderView *ret) {
         if (r < 0)
                 return r;
         v.in_sigwait = waits_for_signals(&v);
+        /* In the order in which it executes them: what is the next one by now is seen as that. */
+        v.ours = runs_nspawn(&v);
         read_program(&v);
-        v.ours = runs_our_program(&v);
+        v.ours |= runs_starter(&v);
 
         *ret = v;
         v = LEADER_VIEW_NONE;
