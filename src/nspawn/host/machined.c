@@ -222,7 +222,7 @@ static void refused(Registration *g, sd_bus_message *m, const sd_bus_error *e) {
                 g->second_try = true;
                 r = call_machined(g, on_taken, "GetMachine", g->machine);
         } else if (is_absent(e)) {
-                fail(g, -ENOPKG, "systemd-machined is not available: %s", bus_reply_error(m));
+                fail(g, -ENOPKG, "there is no systemd-machined here (Debian has it in systemd-container)");
                 return;
         } else
                 r = -sd_bus_error_get_errno(e);
