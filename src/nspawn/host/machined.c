@@ -49,13 +49,12 @@ static void finish(Registration *g, int error, const char *why) {
 }
 
 static void _printf_(3, 4) fail(Registration *g, int error, const char *format, ...) {
-        char what[512], why[800];
+        char why[512];
         va_list ap;
 
         va_start(ap, format);
-        (void) vsnprintf(what, sizeof(what), format, ap);
+        (void) vsnprintf(why, sizeof(why), format, ap);
         va_end(ap);
-        (void) snprintf(why, sizeof(why), "cannot register machine \"%s\": %s", g->machine, what);
         finish(g, error < 0 ? error : -EIO, why);
 }
 
