@@ -460,6 +460,9 @@ static int start(Machine *m) {
 
 static void finish(Machine *m) {
         minder_kill(&m->minder);
+        if (m->console && console_dropped(m->console) > 0)
+                log_debug("%s: %llu bytes of console output were not shown", m->config->source.machine,
+                          (unsigned long long) console_dropped(m->console));
         console_free(m->console);
         undo_run(&m->run.undo);
         minder_end(&m->minder);

@@ -225,13 +225,14 @@ int cgroup_kill(int cgroup_fd) {
         return write_kernel_file_at(cgroup_fd, "cgroup.kill", "1");
 }
 
-int cgroup_open_events(int cgroup_fd) {
+static int open_events(int cgroup_fd) {
         int fd = openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
 
         return fd < 0 ? -errno : fd;
 }
 
-int cgroup_events_populated(int events_fd) {
+/* Also re-arms the fd, which signals POLLPRI when this may have changed. */
+static int events_populated(int events_fd) {
         char text[EVENTS_MAX];
         ssize_t n = pread(events_fd, text, sizeof(text) - 1, 0);
 
@@ -242,15 +243,15 @@ int cgroup_events_populated(int events_fd) {
 }
 
 int cgroup_is_populated(int cgroup_fd) {
-        _cleanup_close_ int fd = cgroup_open_events(cgroup_fd);
+        _cleanup_close_ int fd = open_events(cgroup_fd);
 
         if (fd == -ENOENT || fd == -ENODEV)
                 return 0;
-        return fd < 0 ? fd : cgroup_events_populated(fd);
+        return fd < 0 ? fd : events_populated(fd);
 }
 
 int cgroup_wait_empty(int cgroup_fd, uint64_t timeout_usec) {
-        _cleanup_close_ int fd = cgroup_open_events(cgroup_fd);
+        _cleanup_close_ int fd = open_events(cgroup_fd);
         uint64_t end = now_usec() + timeout_usec;
 
         if (fd == -ENOENT || fd == -ENODEV)
@@ -260,7 +261,7 @@ int cgroup_wait_empty(int cgroup_fd, uint64_t timeout_usec) {
         for (;;) {
                 struct pollfd pfd = { .fd = fd, .events = POLLPRI };
                 uint64_t now;
-                int r = cgroup_events_populated(fd);
+                int r = events_populated(fd);
 
                 if (r <= 0)
                         return r;
@@ -343,10 +344,6 @@ static int remove_below(int cgroup_fd, uint64_t end) {
                 depth--;
                 childless = id;
         }
-}
-
-int cgroup_remove_children(int cgroup_fd, uint64_t timeout_usec) {
-        return remove_below(cgroup_fd, now_usec() + timeout_usec);
 }
 
 int cgroup_remove(int parent_fd, const char *name, uint64_t timeout_usec) {

@@ -50,17 +50,9 @@ int cgroup_kill(int cgroup_fd);
 /* 1 while a process lives in the cgroup or below, else 0. A cgroup that is gone is 0. */
 int cgroup_is_populated(int cgroup_fd);
 
-/* An fd for cgroup.events: it signals EPOLLPRI when "populated" may have changed. Pass it to
- * cgroup_events_populated(), which also re-arms it. The first signal comes at once. */
-int cgroup_open_events(int cgroup_fd) _must_check_;
-int cgroup_events_populated(int events_fd);
-
 /* Waits until nothing lives in it. -ETIMEDOUT. */
 int cgroup_wait_empty(int cgroup_fd, uint64_t timeout_usec) _must_check_;
 
 /* Removes a child with all below it, of any depth and number. Missing is success. Processes in it are -EBUSY
  * once the time is over (0: at the first refusal). No more than two fds are used. */
 int cgroup_remove(int parent_fd, const char *name, uint64_t timeout_usec);
-
-/* The same for what is below, the cgroup itself stays. */
-int cgroup_remove_children(int cgroup_fd, uint64_t timeout_usec);

@@ -17,7 +17,6 @@
 
 static int max_level = LOG_INFO;
 static bool to_journal = false;
-static const char *line_prefix = "nspawn: ";
 static log_sink_t line_sink;
 static void *line_sink_userdata;
 static char last_error[512];
@@ -52,10 +51,6 @@ int log_get_max_level(void) {
         return max_level;
 }
 
-void log_set_prefix(const char *prefix) {
-        line_prefix = prefix;
-}
-
 void log_set_sink(log_sink_t sink, void *userdata) {
         line_sink = sink;
         line_sink_userdata = userdata;
@@ -80,7 +75,7 @@ static void write_line(int level, const char *text) {
         if (to_journal)
                 n = snprintf(line, sizeof(line), "<%i>%s\n", level, text);
         else
-                n = snprintf(line, sizeof(line), "%s%s%s", line_prefix, text, end);
+                n = snprintf(line, sizeof(line), "nspawn: %s%s", text, end);
         n = MIN(n, (int) sizeof(line) - 1);
         if (write(STDERR_FILENO, line, (size_t) n) < 0) {
                 /* Nobody is left to be told. */

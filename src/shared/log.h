@@ -16,9 +16,6 @@ void log_setup(void);
 void log_set_max_level(int level);
 int log_get_max_level(void);
 
-/* Text put before each message ("nspawn: " at start). The string must outlive all logging. */
-void log_set_prefix(const char *prefix);
-
 /* When set, messages go to this function instead of standard error; the text has no newline and no prefix. */
 typedef void (*log_sink_t)(int level, const char *text, void *userdata);
 void log_set_sink(log_sink_t sink, void *userdata);

@@ -256,7 +256,7 @@ static void refused(MachinedLink *l, const char *error) {
                                 machine);
                 return finish(l, -EEXIST, why);
         }
-        (void) snprintf(why, sizeof(why), "cannot register machine \"%s\": systemd-machined says %s", machine, error);
+        (void) snprintf(why, sizeof(why), "systemd-machined says %s", error);
         finish(l, is_misunderstanding(error) ? -EOPNOTSUPP : -EIO, why);
 }
 

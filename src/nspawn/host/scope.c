@@ -466,10 +466,6 @@ int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents 
         return 0;
 }
 
-const char *scope_unit(const Scope *s) {
-        return s->unit;
-}
-
 static void farewell(Scope *s, const char *member, const char *types, ...) {
         sd_bus_message *m = NULL;
         va_list ap;

@@ -32,9 +32,6 @@ typedef struct ScopeEvents {
 int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents *events,
                 Scope **ret) _must_check_;
 
-/* "NAME.scope". Borrowed. */
-const char *scope_unit(const Scope *s);
-
 /* Sends what ends the scope, once: the manager shall no longer ask us, and kill whatever is left in it. The replies
  * are waited for by manager_bus_close(). */
 void scope_end(Scope *s);
