@@ -343,6 +343,30 @@ TEST(manuals_mention_no_option_that_is_not_there) {
         ASSERT_COMPLAINTS(check_mentions(wrong), 1U);
 }
 
+/* The tutorial's other commands have options of their own. */
+static unsigned check_commands(const char *text, size_t *ret_n) {
+        unsigned errors = 0;
+
+        *ret_n = 0;
+        for (const char *line = text; (line = strstr(line, "\n# nspawn ")); line++) {
+                _cleanup_free_ char *command = strndup(line, strcspn(line + 1, "\n") + 1);
+
+                ASSERT_TRUE(command);
+                errors += check_mentions(command);
+                ++*ret_n;
+        }
+        return errors;
+}
+
+TEST(the_tutorial_uses_no_option_that_is_not_there) {
+        _cleanup_free_ char *text = manual("MAN_TUTORIAL");
+        size_t n;
+
+        ASSERT_EQ(check_commands(text, &n), 0U);
+        ASSERT_TRUE(n > 20);
+        ASSERT_COMPLAINTS(check_commands("\n# nspawn --magic\n# mkosi --format\n", &n), 1U);
+}
+
 TEST(the_incumbents_settings_are_ours_or_admitted_to_be_missing) {
         _cleanup_free_ char *options = manual("MAN_OPTIONS"), *keys = manual("MAN_KEYS");
         _cleanup_free_ char *list = read_text_at(AT_FDCWD, path_of("INCUMBENT")), *wrong = NULL;
