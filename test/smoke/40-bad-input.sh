@@ -69,6 +69,9 @@ tap "an unknown --link-journal mode"   refuse sometimes     --link-journal=somet
 tap "a stop time-out that is none"     refuse soon          --stop-timeout=soon -D "$bb" /bin/true
 tap "--boot with --as-pid2"            refuse --as-pid2     -b -a -D "$bb"
 tap "a bind source that is not there"  refuse /no-source    --bind=/no-source -D "$bb" /bin/true
+tap "a layer that is not there"        refuse /no-layer     --overlay=/no-layer:/tmp -D "$bb" /bin/true
+tap "an upper layer that is not there" refuse /no-upper     --overlay=/etc:/no-upper:/tmp -D "$bb" /bin/true
+tap "a bind onto nothing, read-only"   refuse --ephemeral   --bind=/etc:/no/where --read-only -D "$bb" /bin/true
 tap "registering without a machined"   refuse --register    --register=yes -D "$bb" /bin/true
 
 in_use() {   # EXPECTED-TEXT ARG…

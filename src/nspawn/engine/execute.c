@@ -309,6 +309,14 @@ static const operation_function_t functions[] = {
         [OPERATION_FILE] = do_file,           [OPERATION_OVERLAY] = do_overlay,
 };
 
+/* The first layer of the host's that is not there. */
+static const char *missing_layer(const CustomMount *m) {
+        for (size_t i = 0; m->sources[i]; i++)
+                if (!m->source_in_guest[i] && access(m->sources[i], F_OK) < 0)
+                        return m->sources[i];
+        return m->upper && !m->upper_in_guest && *m->upper && access(m->upper, F_OK) < 0 ? m->upper : NULL;
+}
+
 static int log_failure(const Operation *o, int r) {
         bool bind = o->kind == OPERATION_BIND_HOST || o->kind == OPERATION_BIND_SELF;
 
@@ -322,8 +330,16 @@ static int log_failure(const Operation *o, int r) {
                                        "cannot bind %s to %s in the machine: the owners of a mount there are mapped "
                                        "already",
                                        o->what, o->where);
+        if (r == -EROFS && o->custom)
+                return log_error_errno(r,
+                                       "%s does not exist in the machine and cannot be made: %m; make it in the tree, "
+                                       "or use --ephemeral",
+                                       o->where);
         if (bind)
                 return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
+        if (r == -ENOENT && o->kind == OPERATION_OVERLAY && missing_layer(o->custom))
+                return log_error_errno(r, "cannot set up the overlay %s in the machine: %s: %m", o->where,
+                                       missing_layer(o->custom));
         if (r == -EINVAL && o->kind == OPERATION_OVERLAY && o->custom->upper)
                 return log_error_errno(r,
                                        "cannot set up the overlay %s in the machine: its upper layer lies on a file "
