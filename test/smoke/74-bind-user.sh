@@ -84,6 +84,20 @@ refused() {   # WHY COMMAND…
     equal "$status" 1 "status"
     has "$(cat "$smoke_work/err")" "$why"
 }
+mounted_below() {   # what can be mapped comes along, and what cannot does not keep the rest away
+    mkdir -p "$smoke_work"/joe/{sub,over} "$smoke_work"/{upper,work}
+    chown 1007:1008 "$smoke_work"/joe/{sub,over}
+    mount -t tmpfs -o uid=1007,gid=1008 tmpfs "$smoke_work/joe/sub"
+    touch "$smoke_work/joe/sub/there"
+    equal "$(n -U --bind-user=joe -D "$bb" /bin/sh -c 'stat -c %u /run/host/home/joe/sub; ls /run/host/home/joe/sub' 2>&1)" \
+        "60514
+there" "a file system that can be mapped"
+    mount -t overlay overlay -o "lowerdir=$bb,upperdir=$smoke_work/upper,workdir=$smoke_work/work" "$smoke_work/joe/over"
+    equal "$(n -U --bind-user=joe -D "$bb" /bin/sh -c 'stat -c %u /run/host/home/joe; ls -A /run/host/home/joe/over /run/host/home/joe/sub' 2>"$smoke_work/err" |
+        tr '\n' ' ')" "60514 /run/host/home/joe/over:  /run/host/home/joe/sub: " "one that cannot be"
+    has "$(cat "$smoke_work/err")" "cannot show files under other owners"
+    umount "$smoke_work/joe/over" "$smoke_work/joe/sub"
+}
 in_file() {
     printf '[Files]\nBindUser=joe jane\nBindUserShell=yes\n' >"$smoke_work/${bb##*/}.nspawn"
     equal "$(n --settings=trusted -U -D "$bb" /bin/sh -c 'ls /run/host/home; grep -c nosuchshell /run/host/userdb/jane.user' |
@@ -99,6 +113,7 @@ tap "as the user, on a volatile root"         leaves_nothing runs --volatile=ove
 tap "records"                                 records
 tap "passwords are root's to read"            private
 tap "numbers that are taken"                  numbers
+tap "what is mounted in a home"               leaves_nothing mounted_below
 tap "in a settings file"                      in_file
 tap "refused: a user that is not there"       refused 'the host has no user "nosuch"' n --bind-user=nosuch -D "$bb"
 tap "refused: root by another name"           refused "root by another name" n --bind-user=toor -D "$bb"

@@ -129,10 +129,34 @@ static int map_source(ExecuteContext *c, const Operation *o, int source_fd, int 
         return 0;
 }
 
+/* A detached mount of a source, with the wanted attributes and owners. */
+static int mount_source(ExecuteContext *c, const Operation *o, int source_fd, bool *ret_directory) {
+        _cleanup_close_ int mount = clone_source(source_fd, o, ret_directory);
+        int r;
+
+        if (mount < 0)
+                return TAKE_FD(mount);
+        r = map_source(c, o, source_fd, mount);
+        return r < 0 ? r : TAKE_FD(mount);
+}
+
+static int mount_shallow_source(ExecuteContext *c, const Operation *o, int source_fd, bool *ret_directory) {
+        Operation alone = *o;
+        int mount;
+
+        alone.flags &= ~(unsigned) OPERATION_RECURSIVE;
+        mount = mount_source(c, &alone, source_fd, ret_directory);
+        if (mount >= 0)
+                log_warning("%s: something that is mounted there cannot show files under other owners: the machine sees "
+                            "nothing of what is mounted",
+                            o->what);
+        return mount;
+}
+
 static int do_bind(ExecuteContext *c, const Operation *o) {
         _cleanup_close_ int source = -EBADF;
         bool directory = false;
-        int mount, r;
+        int mount;
 
         if (o->kind == OPERATION_BIND_HOST) {
                 source = open(isempty(o->what) ? c->temporaries[o->custom_index] : o->what, O_PATH | O_CLOEXEC);
@@ -146,15 +170,10 @@ static int do_bind(ExecuteContext *c, const Operation *o) {
         /* A temporary directory is new: the guest's root may have it. */
         if (isempty(o->what) && fchownat(source, "", c->users_base, c->users_base, AT_EMPTY_PATH) < 0)
                 return -errno;
-        mount = clone_source(source, o, &directory);
-        if (mount < 0)
-                return mount;
-        r = map_source(c, o, source, mount);
-        if (r < 0) {
-                (void) safe_close(mount);
-                return r;
-        }
-        return attach(c, o, mount, directory);
+        mount = mount_source(c, o, source, &directory);
+        if (mount == -EINVAL && (o->flags & OPERATION_SHALLOW))
+                mount = mount_shallow_source(c, o, source, &directory);
+        return mount < 0 ? mount : attach(c, o, mount, directory);
 }
 
 /* Parts can be cloned from an attached mount only (before Linux 6.15), so the new sysfs is laid over the host's

@@ -163,7 +163,7 @@ static int add_home(Work *w, const HostUser *user, const char *home, uid_t id) {
         Operation o = {
                 .kind = OPERATION_BIND_HOST,
                 .what = user->home,
-                .flags = OPERATION_RECURSIVE,
+                .flags = OPERATION_RECURSIVE | OPERATION_SHALLOW,
                 .idmap = BIND_IDMAP_USER,
                 .owner = { .host_uid = user->uid, .host_gid = user->gid, .guest_uid = id, .guest_gid = id },
         };

@@ -29,6 +29,7 @@ typedef enum OperationFlags {
         OPERATION_OPTIONAL = 1 << 0,  /* a missing source or target is no error */
         OPERATION_RECURSIVE = 1 << 1, /* with the mounts below the source */
         OPERATION_EXISTING = 1 << 2,  /* the target is never made */
+        OPERATION_SHALLOW = 1 << 3,   /* recursive if all that can be mapped, else not: with a warning */
 } OperationFlags;
 
 /* One user and one group of the host, and who they are in the guest. */
