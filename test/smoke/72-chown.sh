@@ -93,6 +93,15 @@ many() {   # a tree that takes a while
     mkdir "$tree/srv"
     (cd "$tree/srv" && seq -f 'd%02.0f' 30 | xargs mkdir && for d in d*; do (cd "$d" && seq 1000 | xargs touch); done)
 }
+progress() {   # on a terminal only, and not with --quiet
+    local command
+    copy busybox
+    printf -v command '%q ' "$NSPAWN" --register=no --private-users-ownership=chown -D "$tree"
+    has "$(script -qec "$command --private-users=$base /bin/true" /dev/null </dev/null)" "changing owners: "
+    ! script -qec "$command -q --private-users=identity /bin/true" /dev/null </dev/null | grep "changing owners" ||
+        fail "it is shown with --quiet"
+    ! $command --private-users=$base /bin/true 2>&1 </dev/null | grep "changing owners" || fail "it is shown in a file"
+}
 is_busy() { local u; u=$(stat -c %u "$tree") && ((u >= 4294836224)); }
 cut_short() {   # SIGNAL…: to the supervisor, in the middle of it; then it is not half done for anybody
     many
@@ -117,6 +126,7 @@ resumed_by_auto() {   # a tree that somebody else has left like this
     equal "$(stat -c %u "$tree")" "$(stat -c %u "$tree/bin/busybox")" "owners"
     (($(stat -c %u "$tree") % 65536 == 0)) || fail "it is still busy"
 }
+tap "how far it has come"                         leaves_nothing progress
 tap "SIGINT"                                      leaves_nothing cut_short INT
 tap "SIGKILL"                                     leaves_nothing cut_short KILL
 tap "auto finishes what was cut short"            leaves_nothing resumed_by_auto

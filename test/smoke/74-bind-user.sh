@@ -98,6 +98,14 @@ there" "a file system that can be mapped"
     has "$(cat "$smoke_work/err")" "cannot show files under other owners"
     umount "$smoke_work/joe/over" "$smoke_work/joe/sub"
 }
+no_library() {
+    local library
+    library=$(ldconfig -p | awk '/libjson-c.so.5/ { print $NF; exit }')
+    mount --bind /dev/null "$library"
+    refused "takes the library json-c" n --bind-user=joe -D "$bb" /bin/true
+    n -D "$bb" /bin/true
+    umount "$library"
+}
 in_file() {
     printf '[Files]\nBindUser=joe jane\nBindUserShell=yes\n' >"$smoke_work/${bb##*/}.nspawn"
     equal "$(n --settings=trusted -U -D "$bb" /bin/sh -c 'ls /run/host/home; grep -c nosuchshell /run/host/userdb/jane.user' |
@@ -115,6 +123,7 @@ tap "passwords are root's to read"            private
 tap "numbers that are taken"                  numbers
 tap "what is mounted in a home"               leaves_nothing mounted_below
 tap "in a settings file"                      in_file
+tap "refused: without its library"            no_library
 tap "refused: a user that is not there"       refused 'the host has no user "nosuch"' n --bind-user=nosuch -D "$bb"
 tap "refused: root by another name"           refused "root by another name" n --bind-user=toor -D "$bb"
 tap "refused: root"                           refused "is not the name of a user" n --bind-user=root -D "$bb"
