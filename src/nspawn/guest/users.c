@@ -116,8 +116,7 @@ static int chown_tree(StageContext *context, int mount_fd, const char *what) {
 
         users_act_as_host();
         r = owner_shift(mount_fd, &shift, &where);
-        if (context->users.base > 0)
-                users_act_as_guest(context);
+        users_act_as_guest(context);
         if (last.tv_sec > 0)
                 (void) dprintf(STDERR_FILENO, "\r" CLEAR_LINE);
         return r < 0 ? log_chown_error(r, what, where) : 0;
@@ -140,8 +139,13 @@ int users_own_tree(StageContext *context, int mount_fd, const char *what) {
                 return 0;
         r = map_tree(context, mount_fd);
         if (r == -EINVAL || r == -EOPNOTSUPP) {
-                if (may_chown(context))
+                if (may_chown(context)) {
+                        if (!context->config->output.quiet)
+                                log_notice("%s: this file system cannot show files under other owners: they are changed "
+                                           "on disk",
+                                           what);
                         return chown_tree(context, mount_fd, what);
+                }
                 return log_error_errno(r,
                                        "%s: this file system, or one that is mounted below, cannot show files under "
                                        "other owners; --private-users-ownership=chown changes them on disk, and "
