@@ -77,6 +77,27 @@ login() {   # types a user name on the pty of machinectl login, and a command at
     stop_guest
 }
 
+bound_user() {   # of the host: a session of theirs, and a login with their password
+    host_in useradd -m -s /bin/bash joe
+    host_in bash -c 'echo joe:secret | chpasswd'
+    mkdir -p "$lab_host/etc/systemd/nspawn"
+    printf '[Files]\nBindUser=joe\n' >"$lab_host/etc/systemd/nspawn/guest.nspawn"
+    start_guest
+    until_running
+    equal "$(host_run machinectl -q shell joe@guest /bin/sh -c 'id -un; cd; pwd; touch from-shell' | tr -d '\r')" "joe
+/run/host/home/joe" "in the session"
+    equal "$(host_in stat -c %U:%G /home/joe/from-shell)" joe:joe "owner on the host"
+    wait_for 20 in_guest guest systemctl -q is-active dbus.service
+    export -f host_in
+    export host_pid
+    "$lab_top/test/lib/terminal" want:login: sleep:0.5 'send:joe\r' want:assword: sleep:0.5 'send:secret\r' 'want:[#$] $' \
+        'send:echo $((6*7))-$(id -un)\r' want:42-joe 'send:\x1d\x1d\x1d' \
+        -- bash -c 'host_in machinectl login guest'
+    stop_guest
+    rm "$lab_host/etc/systemd/nspawn/guest.nspawn"
+    host_in userdel -r joe 2>/dev/null
+}
+
 poweroff() {
     start_guest
     until_running
@@ -184,6 +205,7 @@ tap "payload/ and supervisor/ in one unit" one_unit
 tap "users of its own" users
 tap "machinectl shell" shell
 tap "machinectl login: a user name on the pty" login
+tap "a user of the host in a session and at the prompt" bound_user
 tap "machinectl poweroff" leaves_nothing poweroff
 tap "machinectl reboot" leaves_nothing reboots host_in machinectl reboot guest
 tap "systemctl reboot inside" leaves_nothing reboots in_guest guest systemctl reboot
