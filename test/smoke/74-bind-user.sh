@@ -14,6 +14,8 @@ cp /etc/shadow "$smoke_work/host-shadow"
     echo "joe:x:1007:1008:Joe,,,:$smoke_work/joe:/bin/sh"
     echo "jane:x:1009:1009::$smoke_work/jane:/bin/nosuchshell"
     echo "toor:x:0:0::/root:/bin/sh"
+    echo "slash:x:1010:1010:://:/bin/sh"
+    echo "homeless:x:1011:1011::/nonexistent:/bin/sh"
 } >>"$smoke_work/host-passwd"
 hash=$(python3 -c 'import crypt; print(crypt.crypt("secret", "$6$salt"))' 2>/dev/null) ||
     hash=$(openssl passwd -6 -salt salt secret)
@@ -126,6 +128,8 @@ tap "in a settings file"                      in_file
 tap "refused: without its library"            no_library
 tap "refused: a user that is not there"       refused 'the host has no user "nosuch"' n --bind-user=nosuch -D "$bb"
 tap "refused: root by another name"           refused "root by another name" n --bind-user=toor -D "$bb"
+tap "refused: a user whose home is all of the host" refused "this user has no home" n --bind-user=slash -D "$bb"
+tap "refused: a user whose home is not there" refused "/nonexistent to /run/host/home/homeless" n --bind-user=homeless -D "$bb"
 tap "refused: root"                           refused "is not the name of a user" n --bind-user=root -D "$bb"
 tap "refused: a path"                         refused "is not the name of a user" n --bind-user=../joe -D "$bb"
 tap "refused: too few users"                  refused "takes a machine of 65536" n --private-users=655360:60000 --bind-user=joe -D "$bb"

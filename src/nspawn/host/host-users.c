@@ -96,7 +96,7 @@ static int describe(const char *name, HostUser *ret) {
                 return log_unknown("user", name);
         if (entry->pw_uid == 0)
                 return log_error_errno(-EINVAL, "--bind-user=%s: this is root by another name", name);
-        if (entry->pw_dir[0] != '/')
+        if (entry->pw_dir[strspn(entry->pw_dir, "/")] == 0 || *entry->pw_dir != '/') /* "/" would be all of the host */
                 return log_error_errno(-EINVAL, "--bind-user=%s: this user has no home directory", name);
         ret->uid = entry->pw_uid;
         ret->gid = entry->pw_gid;
