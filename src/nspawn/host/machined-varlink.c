@@ -6,7 +6,8 @@
  *
  * A connection carries one conversation: Register, again a little later where an entry of that name is still there
  * (a machine that has just ended goes from machined's list when its leader's pidfd says so), and the connection is
- * closed. Unregister has one of its own, at the machine's end. */
+ * closed. An entry that stays is looked at once: machined keeps that of a unit which has been killed and is active
+ * again, so if its leader is dead, we remove it. Unregister has a connection of its own, at the machine's end. */
 
 #include "host/machined-varlink.h"
 
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "dl.h"
+#include "fd.h"
 #include "log.h"
 #include "process.h"
 
@@ -26,6 +28,7 @@
 #define UNREGISTER_TIMEOUT_USEC 2000000u
 #define RETRY_USEC 20000u
 #define RETRIES_MAX 25u
+#define LOOK_AFTER 5u
 #define FIELDS_MAX 9u
 
 #ifndef PID_FS_MAGIC
@@ -51,6 +54,8 @@ static int (*dl_sd_json_variant_new_unsigned)(sd_json_variant **ret, uint64_t i)
 static int (*dl_sd_json_variant_new_object)(sd_json_variant **ret, sd_json_variant **items, size_t n);
 static int (*dl_sd_json_variant_new_array)(sd_json_variant **ret, sd_json_variant **items, size_t n);
 static sd_json_variant *(*dl_sd_json_variant_unref)(sd_json_variant *v);
+static sd_json_variant *(*dl_sd_json_variant_by_key)(sd_json_variant *v, const char *key);
+static uint64_t (*dl_sd_json_variant_unsigned)(sd_json_variant *v);
 
 static int load_varlink(void) {
         static const DlSymbol symbols[] = {
@@ -67,10 +72,15 @@ static int load_varlink(void) {
                 DL_SYMBOL(sd_json_variant_new_object),
                 DL_SYMBOL(sd_json_variant_new_array),
                 DL_SYMBOL(sd_json_variant_unref),
+                DL_SYMBOL(sd_json_variant_by_key),
+                DL_SYMBOL(sd_json_variant_unsigned),
         };
 
         return dl_sd_varlink_call ? 0 : dl_load("libsystemd.so.0", symbols, ELEMENTSOF(symbols));
 }
+
+/* What is being answered. */
+typedef enum Step { STEP_REGISTER, STEP_LOOK, STEP_REMOVE } Step;
 
 struct MachinedLink {
         sd_event *event;
@@ -80,6 +90,7 @@ struct MachinedLink {
         void *userdata;
         sd_event_source *retry;
         unsigned retries;
+        Step step;
 };
 
 /* ── Objects ───────────────────────────────────────────────────────────────────────────────────────────── */
@@ -222,18 +233,39 @@ static int send_request(MachinedLink *l) {
         return r;
 }
 
-static int on_retry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+static int send_about(MachinedLink *l, const char *method) {
+        sd_json_variant *parameters = NULL;
+        Object o = {};
+        int r;
+
+        object_add_string(&o, "name", l->request->machine);
+        r = object_take(&o, &parameters);
+        if (r >= 0)
+                r = dl_sd_varlink_invoke(l->link, method, parameters);
+        (void) dl_sd_json_variant_unref(parameters);
+        return r;
+}
+
+static int on_time(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         MachinedLink *l = userdata;
-        int r = send_request(l);
+        int r = l->step == STEP_LOOK ? send_about(l, INTERFACE "List")
+                : l->step == STEP_REMOVE ? send_about(l, INTERFACE "Unregister")
+                                         : send_request(l);
 
         if (r < 0)
                 finish(l, r, strerror(-r));
         return 0;
 }
 
-static int retry_soon(MachinedLink *l) {
+/* A reply has to be dealt with before the connection takes the next call. */
+static void go_on(MachinedLink *l, Step step) {
+        int r;
+
+        l->step = step;
         l->retry = sd_event_source_disable_unref(l->retry);
-        return sd_event_add_time_relative(l->event, &l->retry, CLOCK_MONOTONIC, RETRY_USEC, 1000, on_retry, l);
+        r = sd_event_add_time_relative(l->event, &l->retry, CLOCK_MONOTONIC, RETRY_USEC, 1000, on_time, l);
+        if (r < 0)
+                finish(l, r, strerror(-r));
 }
 
 /* An older or younger machined wants other parameters. */
@@ -248,8 +280,8 @@ static void refused(MachinedLink *l, const char *error) {
         char why[512];
 
         if (streq(error, INTERFACE "MachineExists")) {
-                if (l->retries++ < RETRIES_MAX && retry_soon(l) >= 0)
-                        return;
+                if (l->retries++ < RETRIES_MAX)
+                        return go_on(l, l->retries == LOOK_AFTER ? STEP_LOOK : STEP_REGISTER);
                 (void) snprintf(why, sizeof(why),
                                 "a machine of this name is registered already; stop it with \"machinectl terminate %s\" "
                                 "or pick another name with -M",
@@ -260,13 +292,26 @@ static void refused(MachinedLink *l, const char *error) {
         finish(l, is_misunderstanding(error) ? -EOPNOTSUPP : -EIO, why);
 }
 
-static int on_reply(sd_varlink *link _unused_, sd_json_variant *parameters _unused_, const char *error,
-                    int64_t flags _unused_, void *userdata) {
+static bool leader_is_dead(sd_json_variant *machine) {
+        sd_json_variant *leader = dl_sd_json_variant_by_key(machine, "leader");
+        sd_json_variant *pid = leader ? dl_sd_json_variant_by_key(leader, "pid") : NULL;
+        _cleanup_close_ int pidfd = pid ? process_open((pid_t) dl_sd_json_variant_unsigned(pid)) : -EBADF;
+
+        return pidfd == -ESRCH || (pidfd >= 0 && !process_alive(pidfd));
+}
+
+/* Whatever the answers are, Register has the last word. */
+static int on_reply(sd_varlink *link _unused_, sd_json_variant *parameters, const char *error, int64_t flags _unused_,
+                    void *userdata) {
         MachinedLink *l = userdata;
 
         if (!l->registered)
                 return 0;
-        if (error)
+        if (l->step == STEP_LOOK)
+                go_on(l, !error && leader_is_dead(parameters) ? STEP_REMOVE : STEP_REGISTER);
+        else if (l->step == STEP_REMOVE)
+                go_on(l, STEP_REGISTER);
+        else if (error)
                 refused(l, error);
         else
                 finish(l, 0, NULL);
@@ -304,6 +349,7 @@ int machined_link_register(MachinedLink *l, const RegistrationRequest *request, 
         l->registered = registered;
         l->userdata = userdata;
         l->retries = 0;
+        l->step = STEP_REGISTER;
         (void) dl_sd_varlink_set_userdata(l->link, l);
         if ((r = dl_sd_varlink_set_relative_timeout(l->link, REPLY_TIMEOUT_USEC)) < 0 ||
             (r = dl_sd_varlink_bind_reply(l->link, on_reply)) < 0 ||
