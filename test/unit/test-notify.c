@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "supervise/guest-message.h"
 #include "supervise/notify.h"
 #include "test.h"
 
@@ -274,4 +275,88 @@ TEST(oversized_and_strange_sockets) {
         (void) safe_close(pair[1]);
         free(big);
         fixture_free(&f);
+}
+
+/* — descriptors for the host's manager to keep — */
+
+TEST(parse_descriptors) {
+        static const char *const wrong[] = {
+                "FDSTORE=1\nFDNAME=", "FDSTORE=1\nFDNAME=a:b", "FDSTORE=1\nFDNAME=a b", "FDSTORE=1\nFDNAME=\xc3\xa4",
+                "FDSTORE=2", "FDSTOREREMOVE=1\nFDNAME=\n",
+        };
+        char longest[300] = "FDSTORE=1\nFDNAME=";
+        GuestMessage m = parse("FDNAME=a.b\nFDSTORE=1\nFDPOLL=0");
+
+        ASSERT_TRUE(m.fd_store && !m.fd_store_remove && m.fd_no_poll);
+        ASSERT_STREQ(m.fd_name, "a.b");
+        ASSERT_STREQ(parse("FDSTORE=1").fd_name, "stored");
+        ASSERT_TRUE(parse("FDSTOREREMOVE=1\nFDNAME=a").fd_store_remove);
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                m = parse(wrong[i]);
+                ASSERT_TRUE(!m.fd_store && !m.fd_store_remove);
+        }
+        memset(longest + strlen(longest), 'x', 247);
+        ASSERT_TRUE(parse(longest).fd_store);
+        longest[strlen(longest)] = 'x';
+        ASSERT_TRUE(!parse(longest).fd_store);
+}
+
+/* What the host has got, with the number of descriptors in front. */
+static const char *host_descriptors(Fixture *f) {
+        static char text[1024];
+        char control[CMSG_SPACE(8 * sizeof(int))];
+        struct iovec iov = { text + 2, sizeof(text) - 3 };
+        struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+                            .msg_controllen = sizeof(control) };
+        ssize_t n = recvmsg(f->host, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        size_t n_fds = 0;
+
+        for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c))
+                for (size_t i = 0; c->cmsg_type == SCM_RIGHTS && i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+                        int fd;
+
+                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+                        (void) safe_close(fd);
+                        n_fds++;
+                }
+        text[0] = (char) ('0' + n_fds);
+        text[1] = ' ';
+        text[2 + MAX(n, 0)] = 0;
+        return text;
+}
+
+static void check_store(const char *max, const char *message, bool with_fd, const char *expected, bool impostor) {
+        Fixture f = {};
+        unsigned before, n = 0;
+        pid_t pid;
+
+        ASSERT_TRUE(setenv("FDSTORE", max, 1) >= 0);
+        fixture_new(&f, true);
+        pid = spawn_sender(&f, message, 20, with_fd);
+        ASSERT_OK(notify_listen(f.notify, f.guest_fd, impostor ? getpid() : pid));
+        before = count_fds();
+        ASSERT_TRUE(run_sender(&f, pid) != 1);
+        ASSERT_EQ(count_fds(), before);
+        for (const char *text; *(text = host_descriptors(&f) + 2); n++)
+                ASSERT_STREQ(text - 2, expected);
+        ASSERT_EQ(n, *expected ? 20u : 0u);
+        ASSERT_ERR(waitpid(-1, NULL, WNOHANG) < 0 ? -errno : 0, -ECHILD); /* who closed them */
+        fixture_free(&f);
+        ASSERT_TRUE(unsetenv("FDSTORE") >= 0);
+}
+
+TEST(descriptors_are_passed_on) {
+        check_store("2", "FDSTORE=1\nFDNAME=x", true, "1 FDSTORE=1\nFDNAME=payload-x", false);
+        check_store("2", "FDSTORE=1\nFDPOLL=0", true, "1 FDSTORE=1\nFDNAME=payload-stored\nFDPOLL=0", false);
+        check_store("2", "FDSTOREREMOVE=1\nFDNAME=x", false, "0 FDSTOREREMOVE=1\nFDNAME=payload-x", false);
+        check_store("2", "FDSTOREREMOVE=1\nFDNAME=x", true, "0 FDSTOREREMOVE=1\nFDNAME=payload-x", false);
+}
+
+TEST(descriptors_are_not_passed_on) {
+        check_store("2", "FDSTORE=1\nFDNAME=x", false, "", false); /* there is none */
+        check_store("2", "FDNAME=x", true, "", false);
+        check_store("2", "FDSTORE=1\nFDNAME=x:y", true, "", false);
+        check_store("2", "FDSTORE=1\nFDNAME=x", true, "", true);
+        check_store("0", "FDSTORE=1\nFDNAME=x", true, "", false);
+        check_store("", "FDSTOREREMOVE=1\nFDNAME=x", false, "", false);
 }

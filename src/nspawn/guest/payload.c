@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/payload-fd.h"
 #include "fd.h"
 #include "guest/starter.h"
 #include "log.h"
@@ -50,17 +51,44 @@ static int append_user(StageContext *context) {
         return r;
 }
 
-static int append_listen_fds(StageContext *context) {
-        const char *names = getenv("LISTEN_FDNAMES");
-        int r;
+/* Those that the payload stored by /run/host/notify come back under the names that it gave them. */
+static int append_fd_names(StageContext *context, const char *names) {
+        bool stores = getenv("FDSTORE");
+        _cleanup_free_ char *own = strdup(names);
+        char *to = own;
 
-        if (context->n_listen_fds == 0)
-                return 0;
+        if (!own)
+                return -ENOMEM;
+        for (const char *name = names;; name++) {
+                const char *stored = stores ? startswith(name, PAYLOAD_FD_PREFIX) : NULL;
+                size_t n;
+
+                name = stored ?: name;
+                n = strcspn(name, ":");
+                memcpy(to, name, n);
+                to += n;
+                name += n;
+                if (!*name)
+                        break;
+                *to++ = ':';
+        }
+        *to = 0;
+        return strv_append_printf(&context->environment, "LISTEN_FDNAMES=%s", own);
+}
+
+static int append_listen_fds(StageContext *context) {
+        const char *names = getenv("LISTEN_FDNAMES"), *store = getenv("FDSTORE");
+        int r = 0;
+
+        if (store && getenv("NOTIFY_SOCKET"))
+                r = strv_append_printf(&context->environment, "FDSTORE=%s", store);
+        if (r < 0 || context->n_listen_fds == 0)
+                return r;
         r = strv_append_printf(&context->environment, "LISTEN_FDS=%u", context->n_listen_fds);
         if (r >= 0)
                 r = strv_append(&context->environment, "LISTEN_PID=1");
         if (r >= 0 && names)
-                r = strv_append_printf(&context->environment, "LISTEN_FDNAMES=%s", names);
+                r = append_fd_names(context, names);
         return r;
 }
 

@@ -11,8 +11,10 @@
  * as they would for any slow reader. The allowance is above what a booting systemd sends, since that one
  * would wait too. Status texts go up at most ten times a second, the latest one wins.
  *
- * Descriptors the guest attaches are refused by the kernel where it can do that, and closed here
- * otherwise. */
+ * Descriptors that the guest attaches are refused by the kernel where it can do that, and otherwise find no room here,
+ * which makes the kernel drop them. Where the host's manager keeps descriptors for us, a datagram is looked at first,
+ * and those of PID 1 that are to be stored are received with what they bring. One such is dealt with at a time: the
+ * socket rests until they are closed, see fd-store.c. */
 
 #include "supervise/notify.h"
 
@@ -22,9 +24,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "escape.h"
 #include "fd.h"
 #include "log.h"
+#include "process.h"
+#include "supervise/fd-store.h"
+#include "supervise/guest-message.h"
 
 /* asm/socket.h of Linux 6.5 and 6.16 */
 #ifndef SO_PASSPIDFD
@@ -45,9 +49,12 @@ struct Notify {
         bool wait_for_guest;
         bool ready_sent;
         bool active; /* $NOTIFY_SOCKET is set */
+        bool stores; /* and whoever listens there keeps descriptors */
         int fd;
         pid_t leader;
         sd_event_source *socket;
+        int closer_fd; /* pidfd of the child that closes descriptors, or -EBADF */
+        sd_event_source *closer;
         sd_event_source *status_timer; /* enabled: a status went up a moment ago */
         bool status_pending;
         char status[sizeof(((GuestMessage *) 0)->status)];
@@ -123,67 +130,27 @@ void notify_restarting(Notify *n) {
 
 /* ── From the guest ────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The length of the line at data, without its newline. */
-static size_t line_length(const char *data, size_t size) {
-        const char *newline = memchr(data, '\n', size);
-
-        return newline ? (size_t) (newline - data) : size;
-}
-
-static void parse_status(const char *text, size_t size, GuestMessage *ret) {
-        char copy[sizeof(ret->status)];
-        size_t n = MIN(size, sizeof(copy) - 1);
-
-        /* Escaping makes it longer, never shorter, so no more than this is needed. */
-        memcpy(copy, text, n);
-        copy[n] = 0;
-        escape_control(copy, ret->status, sizeof(ret->status));
-        ret->has_status = true;
-}
-
-/* What follows field in a line of n bytes, or NULL. */
-static const char *after(const char *line, size_t n, const char *field) {
-        size_t m = strlen(field);
-
-        return n >= m && memcmp(line, field, m) == 0 ? line + m : NULL;
-}
-
-void guest_message_parse(const char *data, size_t size, GuestMessage *ret) {
-        const char *end = data + size;
-
-        *ret = (GuestMessage){};
-        for (const char *line = data; line < end;) {
-                size_t n = line_length(line, (size_t) (end - line));
-                const char *status = after(line, n, "STATUS=");
-
-                if (status)
-                        parse_status(status, (size_t) (line + n - status), ret);
-                else if (after(line, n, "READY=1") == line + n)
-                        ret->ready = true;
-                else if (after(line, n, "STOPPING=1") == line + n)
-                        ret->stopping = true;
-                line += n + (line + n < end); /* the newline */
-        }
-}
-
-static void handle_message(Notify *n, const char *data, size_t size) {
-        GuestMessage message;
-
-        guest_message_parse(data, size, &message);
-        if (message.has_status)
-                queue_status(n, message.status);
-        if (message.ready && n->wait_for_guest && !n->ready_sent) {
+static void handle_message(Notify *n, const GuestMessage *message) {
+        if (message->has_status)
+                queue_status(n, message->status);
+        if (message->ready && n->wait_for_guest && !n->ready_sent) {
                 n->ready_sent = true;
                 send_up(n, "READY=1");
         }
-        if (message.stopping)
+        if (message->stopping)
                 log_debug("the guest's PID 1 says that it is stopping");
 }
 
-/* The sender's PID, or 0 if the kernel did not tell. Closes descriptors that came along. */
-static pid_t take_control_data(struct msghdr *h) {
-        pid_t pid = 0;
+typedef struct Datagram {
+        char data[MESSAGE_MAX];
+        size_t size;
+        bool whole;
+        pid_t sender; /* 0 if the kernel did not tell */
+        int fds[FDS_MAX];
+        size_t n_fds;
+} Datagram;
 
+static void read_control_data(struct msghdr *h, Datagram *d) {
         for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
                 size_t n = c->cmsg_len - CMSG_LEN(0);
 
@@ -193,39 +160,86 @@ static pid_t take_control_data(struct msghdr *h) {
                         struct ucred u;
 
                         memcpy(&u, CMSG_DATA(c), sizeof(u));
-                        pid = u.pid;
+                        d->sender = u.pid;
                 }
-                for (size_t i = 0; c->cmsg_type == SCM_RIGHTS && i < n / sizeof(int); i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-                        (void) safe_close(fd);
+                if (c->cmsg_type == SCM_RIGHTS && d->n_fds + n / sizeof(int) <= FDS_MAX) {
+                        memcpy(d->fds + d->n_fds, CMSG_DATA(c), n);
+                        d->n_fds += n / sizeof(int);
                 }
         }
-        return pid;
 }
 
-/* 1: one datagram is gone. 0: there is none. */
-static int receive_one(Notify *n, int fd) {
+/* 1: there is one. 0: there is none. Credentials come before descriptors. */
+static int receive(int fd, int flags, bool with_fds, Datagram *ret) {
         union {
                 struct cmsghdr align;
                 char data[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
         } control;
-        char data[MESSAGE_MAX];
-        struct iovec iov = { data, sizeof(data) };
+        struct iovec iov = { ret->data, sizeof(ret->data) };
         struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                            .msg_controllen = sizeof(control) };
-        ssize_t size = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        pid_t pid;
+                            .msg_controllen = with_fds ? sizeof(control) : CMSG_SPACE(sizeof(struct ucred)) };
+        ssize_t size;
 
+        do
+                size = recvmsg(fd, &h, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (size < 0 && errno == EINTR);
         if (size < 0)
-                return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
-        pid = take_control_data(&h);
-        if (pid == n->leader && !(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-                handle_message(n, data, (size_t) size);
-        else
-                log_debug("dropped a state message from PID %i of the guest", pid);
+                return errno == EAGAIN ? 0 : -errno;
+        ret->size = (size_t) size;
+        ret->whole = !(h.msg_flags & MSG_TRUNC);
+        ret->sender = 0;
+        ret->n_fds = 0;
+        read_control_data(&h, ret);
         return 1;
+}
+
+static int on_closed(sd_event_source *source _unused_, int fd, uint32_t revents _unused_, void *userdata) {
+        Notify *n = userdata;
+
+        (void) process_wait(fd, NULL);
+        n->closer = sd_event_source_disable_unref(n->closer);
+        n->closer_fd = safe_close(n->closer_fd);
+        (void) sd_event_source_set_enabled(n->socket, SD_EVENT_ON);
+        return 0;
+}
+
+/* Returns 0, since one of these is enough for a wake-up. */
+static int store(Notify *n, const GuestMessage *message, Datagram *d) {
+        int r;
+
+        fd_store_forward(message, d->fds, d->n_fds);
+        n->closer_fd = fd_store_close(d->fds, d->n_fds);
+        if (n->closer_fd < 0)
+                return 0;
+        r = sd_event_add_io(n->event, &n->closer, n->closer_fd, EPOLLIN, on_closed, n);
+        if (r >= 0)
+                (void) sd_event_source_set_enabled(n->socket, SD_EVENT_OFF);
+        return MIN(r, 0);
+}
+
+/* 1: one datagram is gone. 0: there is none, or enough is done. */
+static int receive_one(Notify *n, int fd) {
+        GuestMessage message;
+        bool heard, stores;
+        Datagram d;
+        int r;
+
+        r = receive(fd, n->stores ? MSG_PEEK : 0, false, &d);
+        if (r <= 0)
+                return r;
+        heard = d.sender == n->leader && d.whole;
+        guest_message_parse(d.data, heard ? d.size : 0, &message);
+        stores = n->stores && (message.fd_store || message.fd_store_remove);
+        if (n->stores) {
+                r = receive(fd, 0, message.fd_store, &d);
+                if (r <= 0)
+                        return r;
+        }
+        if (heard)
+                handle_message(n, &message);
+        else
+                log_debug("dropped a state message from PID %i of the guest", d.sender);
+        return stores ? store(n, &message, &d) : 1;
 }
 
 static int on_datagrams(sd_event_source *source, int fd, uint32_t revents _unused_, void *userdata) {
@@ -243,15 +257,15 @@ static int on_datagrams(sd_event_source *source, int fd, uint32_t revents _unuse
 
 /* The socket comes from a process inside the guest, so what it is and how it is set is checked or set
  * again. */
-static int prepare_socket(int fd) {
-        static const struct {
+static int prepare_socket(int fd, bool pass_fds) {
+        const struct {
                 int option, value;
                 bool required;
         } options[] = {
                 { SO_PASSCRED, 1, true },
                 { SO_PASSSEC, 0, false },
                 { SO_PASSPIDFD, 0, false },
-                { SO_PASSRIGHTS, 0, false },
+                { SO_PASSRIGHTS, pass_fds, false },
         };
         int domain = 0, type = 0;
 
@@ -267,7 +281,10 @@ static int prepare_socket(int fd) {
         return fd_set_cloexec(fd, true);
 }
 
+/* A child that closes is not waited for: it ends with us. */
 static void stop_listening(Notify *n) {
+        n->closer = sd_event_source_disable_unref(n->closer);
+        n->closer_fd = safe_close(n->closer_fd);
         n->socket = sd_event_source_disable_unref(n->socket);
         n->fd = safe_close(n->fd);
 }
@@ -278,7 +295,7 @@ int notify_listen(Notify *n, int fd, pid_t leader) {
         stop_listening(n);
         n->fd = fd;
         n->leader = leader;
-        r = prepare_socket(fd);
+        r = prepare_socket(fd, n->stores);
         if (r >= 0)
                 r = sd_event_add_io(n->event, &n->socket, fd, EPOLLIN, on_datagrams, n);
         if (r >= 0)
@@ -301,7 +318,8 @@ int notify_new(sd_event *event, bool wait_for_guest, Notify **ret) {
         n->event = sd_event_ref(event);
         n->wait_for_guest = wait_for_guest;
         n->active = !isempty(getenv("NOTIFY_SOCKET"));
-        n->fd = -EBADF;
+        n->stores = n->active && fd_store_offered();
+        n->fd = n->closer_fd = -EBADF;
         r = sd_event_set_watchdog(event, true);
         if (r < 0)
                 (void) log_warning_errno(r, "cannot feed the host's watchdog: %m");

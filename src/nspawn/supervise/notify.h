@@ -32,13 +32,3 @@ void notify_restarting(Notify *n);
  * not to be trusted in any respect. Takes fd in any case. Ends the listening to an earlier one. Only what
  * leader, the guest's PID 1 as our PID namespace numbers it, sends is looked at. */
 int notify_listen(Notify *n, int fd, pid_t leader) _must_check_;
-
-/* What one datagram of the guest's PID 1 says. */
-typedef struct GuestMessage {
-        bool ready, stopping;
-        bool has_status;
-        char status[256]; /* safe to show */
-} GuestMessage;
-
-/* Reads size bytes; there need not be a NUL. Unknown fields, and text that is no message, are no error. */
-void guest_message_parse(const char *data, size_t size, GuestMessage *ret);
