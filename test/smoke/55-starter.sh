@@ -67,6 +67,12 @@ filtered() {   # the user's filter may forbid the newer call
     equal "$(run --system-call-filter=~execveat /bin/echo hello)" hello output
 }
 
+no_socket() {   # the way to the supervisor is closed, whatever the filter leaves to close it with
+    local show='for f in /proc/1/fd/* /proc/self/fd/*; do readlink $f; done'
+    equal "$(run --system-call-filter=~close_range /bin/sh -c "$show" | grep -c socket:)" 0 "sockets"
+    equal "$(run --system-call-filter=~close_range -a /bin/sh -c "$show" | grep -c socket:)" 0 "sockets, with -a"
+}
+
 pid1_is_bare() {
     equal "$(run -a -E secret=x /bin/sh -c 'tr "\0" "\n" </proc/1/environ | grep . | cut -d= -f1')" \
         "container"$'\n'"container_uuid" "environment of PID 1"
@@ -120,6 +126,7 @@ tap "a script for /proc/self/exe" not_itself /evil/script
 tap "what getent leaves behind" harmless attack_by_getent
 tap "where files in memory are not executed (vm.memfd_noexec=2)" no_memfd
 tap "a filter without execveat" filtered
+tap "a filter without close_range" no_socket
 tap "the stub init has no secrets" pid1_is_bare
 for s in RTMIN+3 RTMIN+4 RTMIN+13 RTMIN+14; do tap "SIG$s shuts down" leaves_nothing signalled "$s" 0; done
 for s in INT RTMIN+5 RTMIN+6 RTMIN+15 RTMIN+16; do tap "SIG$s reboots" leaves_nothing signalled "$s" 133; done

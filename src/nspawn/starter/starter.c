@@ -308,6 +308,11 @@ static int become_stub(const Starter *s, char **argv) {
         null = CALL(openat, AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
         for (int fd = 0; fd < FIRST_FD && null >= 0; fd++)
                 (void) CALL(dup3, null, fd, 0);
+        /* One by one what is open for sure: the user's filter may forbid close_range(2). */
+        for (unsigned i = 0; i < s->n_listen_fds; i++)
+                (void) CALL(close, FIRST_FD + i);
+        (void) CALL(close, s->socket_fd);
+        (void) CALL(close, null);
         (void) CALL(close_range, FIRST_FD, ~0U, 0);
         return mind(program);
 }
@@ -325,5 +330,7 @@ int starter_main(int argc, char **argv, char **envp) {
         if (s.n_paths > (unsigned) argc - STARTER_ARG_PATHS)
                 return FAILURE;
         s.argv = s.paths + s.n_paths;
+        /* Not left to close_range(2), which the user's filter may forbid: it leads to the supervisor. */
+        (void) CALL(fcntl, s.socket_fd, F_SETFD, FD_CLOEXEC);
         return has_option(&s, STARTER_OPTION_STUB) ? become_stub(&s, argv) : run_program(&s);
 }
