@@ -66,6 +66,8 @@ numbers() {   # that the machine's own accounts have are left out
     refused 'has a user or group "joe" of its own' n --bind-user=joe -D "$bb" /bin/true
     seq -f 'u:x:%.0f:5::/:' 60514 60577 >"$bb/etc/passwd"
     refused "no user number from 60514 to 60577 left" n --bind-user=joe -D "$bb" /bin/true
+    seq -f '::%.0f' 60514 480000 >"$bb/etc/passwd"   # nor is all of a long list gone through for each number
+    refused "no user number from 60514 to 60577 left" n --bind-user=joe -D "$bb" /bin/true
     # and no file of the machine's can lead astray or hang
     for evil in 'ln -s /dev/zero' 'mkfifo' 'mkdir'; do
         rm -rf "$bb/etc/passwd" && $evil "$bb/etc/passwd"

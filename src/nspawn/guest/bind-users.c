@@ -91,7 +91,8 @@ static int choose_numbers(StageContext *context, const Accounts *accounts) {
                 if (has_name(accounts->users, name) || has_name(accounts->groups, name))
                         return log_error_errno(-EEXIST, "--bind-user=%s: the machine has a user or group \"%s\" of its own",
                                                name, name);
-                while (has_number(accounts->users, id) || has_number(accounts->groups, id))
+                /* No further than it goes: the files may list a million. */
+                while (id <= BIND_USER_ID_MAX && (has_number(accounts->users, id) || has_number(accounts->groups, id)))
                         id++;
                 if (id > BIND_USER_ID_MAX)
                         return log_error_errno(-EBUSY,
