@@ -332,14 +332,16 @@ static void check_store(const char *max, const char *message, bool with_fd, cons
 
         ASSERT_TRUE(setenv("FDSTORE", max, 1) >= 0);
         fixture_new(&f, true);
-        pid = spawn_sender(&f, message, 20, with_fd);
+        pid = spawn_sender(&f, message, 5, with_fd);
         ASSERT_OK(notify_listen(f.notify, f.guest_fd, impostor ? getpid() : pid));
         before = count_fds();
         ASSERT_TRUE(run_sender(&f, pid) != 1);
+        for (int i = 0; i < 500 && count_fds() != before; i++) /* a child for each message, on a busy machine */
+                ASSERT_OK(sd_event_run(f.event, 10000));
         ASSERT_EQ(count_fds(), before);
         for (const char *text; *(text = host_descriptors(&f) + 2); n++)
                 ASSERT_STREQ(text - 2, expected);
-        ASSERT_EQ(n, *expected ? 20u : 0u);
+        ASSERT_EQ(n, *expected ? 5u : 0u);
         ASSERT_ERR(waitpid(-1, NULL, WNOHANG) < 0 ? -errno : 0, -ECHILD); /* who closed them */
         fixture_free(&f);
         ASSERT_TRUE(unsetenv("FDSTORE") >= 0);
