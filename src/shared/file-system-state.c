@@ -68,6 +68,22 @@ static bool f2fs_names_devices(const uint8_t *sb, bool read_only) {
         return sb[F2FS_DEVICES] != 0;
 }
 
+/* — btrfs — */
+
+#define BTRFS_OFFSET 65536
+#define BTRFS_SIZE 144
+#define BTRFS_DEVICES 136
+
+/* How many devices it has. The others are found by its number, which they bear as well, among those that the kernel has
+ * seen. */
+static bool btrfs_names_devices(const uint8_t *sb, bool read_only) {
+        uint64_t n;
+
+        (void) read_only;
+        memcpy(&n, sb + BTRFS_DEVICES, sizeof(n));
+        return le64toh(n) > 1;
+}
+
 /* — vfat — */
 
 #define VFAT_SIZE 512
@@ -125,6 +141,7 @@ static const struct {
         { "ext3", EXT4_OFFSET, EXT4_SIZE, ext4_names_devices },
         { "f2fs", F2FS_OFFSET, F2FS_SIZE, f2fs_names_devices },
         { "f2fs", F2FS_OTHER_OFFSET, F2FS_SIZE, f2fs_names_devices },
+        { "btrfs", BTRFS_OFFSET, BTRFS_SIZE, btrfs_names_devices },
 };
 
 bool file_system_names_devices(int fd, const char *fstype, bool read_only) {

@@ -19,5 +19,5 @@ typedef enum FileSystemState {
 FileSystemState file_system_state(int fd, const char *fstype, uint64_t now);
 
 /* Whether the kernel, mounting it, would open other block devices, which the file system names by itself: an external
- * journal of ext4, the further devices of f2fs. read_only: mounted without looking at the journal. */
+ * journal of ext4, the further devices of f2fs and btrfs. read_only: mounted without looking at the journal. */
 bool file_system_names_devices(int fd, const char *fstype, bool read_only);

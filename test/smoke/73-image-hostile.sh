@@ -206,6 +206,14 @@ foreign_journal() {   # the kernel would open, and write to, any device of the h
     refuse "other devices of this host" -i "$i"
     run --read-only -i "$i" true
 }
+foreign_btrfs() {   # the kernel would look for the other half among the devices of the host
+    local i; i=$(image half)
+    truncate -s 128M "$i" "$smoke_work/other-half"
+    mkfs.btrfs -q -f -d raid0 "$i" "$smoke_work/other-half" >/dev/null
+    refuse "other devices of this host" -i "$i"
+    rm "$i" "$smoke_work/other-half"
+}
+tap "half of a btrfs"               foreign_btrfs
 tap "a journal on another device"   foreign_journal
 tap "a panic by the flag"           panics -e panic
 tap "a panic by the mount options"  panics -E mount_opts=errors=panic

@@ -8,7 +8,7 @@
 #include "test.h"
 
 #define NOW 2000000000u
-#define DISK_SIZE 16384
+#define DISK_SIZE 69632
 
 typedef struct Patch {
         unsigned offset;
@@ -101,6 +101,9 @@ TEST(other_devices) {
         ASSERT_TRUE(!NAMES_DEVICES("f2fs", false, { 1024, 1 }));
         ASSERT_TRUE(NAMES_DEVICES("f2fs", true, { 1024 + 2201, '/' }));
         ASSERT_TRUE(NAMES_DEVICES("f2fs", false, { 4096 + 1024 + 2201, '/' }));
+        ASSERT_TRUE(!NAMES_DEVICES("btrfs", false, { 65536 + 136, 1 }));
+        ASSERT_TRUE(NAMES_DEVICES("btrfs", true, { 65536 + 136, 2 }));
+        ASSERT_TRUE(NAMES_DEVICES("btrfs", false, { 65536 + 136, 1 }, { 65536 + 143, 1 }));
         ASSERT_TRUE(!NAMES_DEVICES("xfs", false, { 1024 + 92, 4 }));
 }
 
