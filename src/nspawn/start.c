@@ -324,6 +324,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .console_is_pty = m->console_mode != CONSOLE_PIPE,
                 .n_listen_fds = m->n_listen_fds,
                 .root_fd = -EBADF,
+                .origin_fd = -EBADF,
                 .payload_cgroup_fd = -EBADF,
                 .starter_fd = -EBADF,
                 .tty_fd = -EBADF,

@@ -72,7 +72,7 @@ static const char *host_path(const char *name) {
 }
 
 static int execute(int root, const Operation *items, size_t n) {
-        ExecuteContext context = { .root_fd = root, .sysfs_fd = -EBADF };
+        ExecuteContext context = { .root_fd = root, .origin_fd = root, .sysfs_fd = -EBADF };
         OperationList list = { .items = (Operation *) items, .n_items = n };
         int r;
 

@@ -248,6 +248,14 @@ typedef struct MountsConfig {
         size_t n_items;
 } MountsConfig;
 
+/* True if there is a mount on / itself, which takes the place of the tree: that is only read then. */
+static inline bool mounts_have_root(const MountsConfig *mounts) {
+        for (size_t i = 0; i < mounts->n_items; i++)
+                if (streq(mounts->items[i].destination, "/"))
+                        return true;
+        return false;
+}
+
 typedef struct Credential {
         char *id;
         char *path; /* the file or socket on the host that data was read from, NULL for a literal one */

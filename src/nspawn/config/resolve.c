@@ -384,13 +384,6 @@ static int derive_machine_name(SourceConfig *source, const char *plain_name) {
         return 0;
 }
 
-static bool has_root_mount(const MountsConfig *mounts) {
-        for (size_t i = 0; i < mounts->n_items; i++)
-                if (streq(mounts->items[i].destination, "/"))
-                        return true;
-        return false;
-}
-
 static int apply_implications(Settings *s, const char *plain_name) {
         MachineConfig *c = &s->value;
         NetworkConfig *n = &c->network;
@@ -400,7 +393,7 @@ static int apply_implications(Settings *s, const char *plain_name) {
         n->veth = n->veth || n->bridge || n->zone;
         n->private_network = n->private_network || n->namespace_path || has_network_member(n);
         c->source.read_only =
-                c->source.read_only || c->source.volatile_mode != VOLATILE_NO || has_root_mount(&c->mounts);
+                c->source.read_only || c->source.volatile_mode != VOLATILE_NO || mounts_have_root(&c->mounts);
 
         if (c->users.ownership == OWNERSHIP_DEFAULT)
                 c->users.ownership = c->users.range.mode == USERS_PICK ? OWNERSHIP_AUTO : OWNERSHIP_OFF;

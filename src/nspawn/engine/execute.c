@@ -163,7 +163,7 @@ static int do_bind(ExecuteContext *c, const Operation *o) {
                 if (source < 0)
                         return -errno;
         } else {
-                source = root_open(c->root_fd, o->what, O_PATH);
+                source = root_open(o->custom ? c->origin_fd : c->root_fd, o->what, O_PATH);
                 if (source < 0)
                         return TAKE_FD(source);
         }

@@ -122,11 +122,11 @@ static int open_upper(const ExecuteContext *c, const Operation *o, Layers *l, in
 
         if (!m->upper_in_guest && *m->upper)
                 return open_pair_on_host(c, l, m->upper, c->temporaries[o->custom_index], ret_upper, ret_holder);
-        holder = m->upper_in_guest ? root_open_parent(c->root_fd, m->upper, true, &name)
+        holder = m->upper_in_guest ? root_open_parent(c->origin_fd, m->upper, true, &name)
                                    : open_below(AT_FDCWD, c->temporaries[o->custom_index]);
         if (holder < 0)
                 return TAKE_FD(holder);
-        upper = m->upper_in_guest ? root_open(c->root_fd, m->upper, O_PATH | O_DIRECTORY)
+        upper = m->upper_in_guest ? root_open(c->origin_fd, m->upper, O_PATH | O_DIRECTORY)
                                   : make_below(holder, "upper");
         if (upper < 0)
                 return TAKE_FD(upper);
@@ -161,7 +161,7 @@ static int add_lowers(const ExecuteContext *c, const Operation *o, Layers *l) {
         if (n + 2 > LAYERS_MAX)
                 return -E2BIG;
         while (n-- > 0) { /* the kernel takes the topmost first */
-                int fd = m->source_in_guest[n] ? root_open(c->root_fd, m->sources[n], O_PATH | O_DIRECTORY)
+                int fd = m->source_in_guest[n] ? root_open(c->origin_fd, m->sources[n], O_PATH | O_DIRECTORY)
                                                : open_on_host(c, l, m->sources[n], false);
 
                 if (fd < 0)

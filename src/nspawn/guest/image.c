@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "guest/root.h"
 #include "guest/users.h"
 #include "log.h"
 #include "loop-device.h"
@@ -240,15 +241,17 @@ int image_mount_usr(StageContext *context) {
         return place_slot(context, IMAGE_USR);
 }
 
-/* Whether --volatile= or --ephemeral leave a place to the image. */
-static bool is_wanted(const SourceConfig *source, ImagePlace place) {
-        VolatileMode mode = source->volatile_mode;
+/* Whether --volatile= leaves a place to the image. /usr is mounted already, and again where a layer or a mount on /
+ * covers it. */
+static bool is_wanted(const MachineConfig *config, ImagePlace place) {
+        VolatileMode mode = config->source.volatile_mode;
 
         switch (place) {
         case IMAGE_ROOT:
                 return false;
         case IMAGE_USR:
-                return source->ephemeral || mode == VOLATILE_OVERLAY;
+                return root_has_volatile_layer(config) ||
+                        (mounts_have_root(&config->mounts) && mode != VOLATILE_YES);
         case IMAGE_VAR:
         case IMAGE_TMP:
                 return mode != VOLATILE_YES && mode != VOLATILE_STATE;
@@ -263,7 +266,7 @@ int image_mount_rest(StageContext *context) {
         if (!context->image)
                 return 0;
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
-                if (context->image->plan.slots[place].used && is_wanted(&context->config->source, place))
+                if (context->image->plan.slots[place].used && is_wanted(context->config, place))
                         r = place_slot(context, place);
         return r;
 }

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "fd.h"
@@ -141,16 +142,16 @@ static bool stub_in_use(void) {
         return endswith(target, "/systemd/resolve/stub-resolv.conf") && access(RESOLV_STUB, R_OK) >= 0;
 }
 
-/* A layer that is laid over the tree can be written to. */
-static bool root_is_read_only(const SourceConfig *source) {
-        return source->read_only && !source->ephemeral && source->volatile_mode != VOLATILE_OVERLAY &&
-                source->volatile_mode != VOLATILE_YES;
+static bool root_is_read_only(const StageContext *context) {
+        struct statvfs fs;
+
+        return fstatvfs(context->root_fd, &fs) >= 0 && (fs.f_flag & ST_RDONLY);
 }
 
-static ResolvConfMode automatic_resolv_mode(const MachineConfig *config) {
-        bool read_only = root_is_read_only(&config->source);
+static ResolvConfMode automatic_resolv_mode(const StageContext *context) {
+        bool read_only = root_is_read_only(context);
 
-        if (config->network.private_network)
+        if (context->config->network.private_network)
                 return RESOLV_CONF_OFF;
         if (stub_in_use())
                 return read_only ? RESOLV_CONF_BIND_STUB : RESOLV_CONF_COPY_STUB;
@@ -165,7 +166,7 @@ int integration_resolv_conf(StageContext *context) {
         bool automatic = mode == RESOLV_CONF_AUTO;
 
         if (automatic)
-                mode = automatic_resolv_mode(context->config);
+                mode = automatic_resolv_mode(context);
         return report(apply(context->root_fd, resolv_modes[mode].action, resolv_modes[mode].source, RESOLV_CONF),
                       RESOLV_CONF, automatic);
 }
@@ -231,7 +232,7 @@ int integration_timezone(StageContext *context) {
         int r;
 
         if (automatic)
-                mode = automatic_timezone_mode(root_is_read_only(&context->config->source));
+                mode = automatic_timezone_mode(root_is_read_only(context));
         r = mode == TIMEZONE_SYMLINK ? link_zone(context->root_fd)
                                      : apply(context->root_fd, actions[mode], LOCALTIME, LOCALTIME);
         return report(r, LOCALTIME, automatic);

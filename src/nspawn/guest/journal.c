@@ -91,8 +91,8 @@ static int link_guest(StageContext *context, const JournalPlace *place) {
         ssize_t n;
         int r;
 
-        if (!context->config->source.directory)
-                return -EOPNOTSUPP; /* the host has no path to what is in an image */
+        if (!context->config->source.directory || context->origin_fd >= 0)
+                return -EOPNOTSUPP; /* the host has no path to what is in an image, or in a mount of the user's on / */
         made = root_mkdir(context->root_fd, place->path, 0755);
         if (made < 0)
                 return TAKE_FD(made);

@@ -6,8 +6,9 @@
  * cgroup; the two meet in the last step, where the inner stage is born into that cgroup as the supervisor's own
  * child (CLONE_PARENT), and this process ends.
  *
- * The order of the steps matters: propagation is cut before the first mount; the tree is checked before anything
- * is laid over it; the files that are written into the tree itself (resolv.conf, localtime) come after the API
+ * The order of the steps matters: propagation is cut before the first mount; the layer of an ephemeral machine
+ * comes first, since it stands for the tree; the tree is checked before anything of ours is made in it, unless the user
+ * mounts the root piece by piece, which can be checked only when it is whole; the files that are written into the tree itself (resolv.conf, localtime) come after the API
  * file systems, so that a tree where these paths lead below /run or /dev cannot redirect them. */
 
 #include "guest/outer.h"
@@ -31,6 +32,7 @@
 #include "guest/integration.h"
 #include "guest/journal.h"
 #include "guest/privileges.h"
+#include "guest/root-mounts.h"
 #include "guest/root.h"
 #include "guest/tree.h"
 #include "guest/users.h"
@@ -50,6 +52,7 @@ static int step_propagation(StageContext *context) {
 static int step_filesystem(StageContext *context) {
         ExecuteContext execute = {
                 .root_fd = context->root_fd,
+                .origin_fd = context->origin_fd >= 0 ? context->origin_fd : context->root_fd,
                 .temporaries = context->mount_temporaries,
                 .users_fd = context->users_fd,
                 .users_base = context->users.base,
@@ -135,12 +138,15 @@ static const Step steps[] = {
         { "user-namespace", users_make_namespace },
         { "image", image_mount_root },
         { "root", root_attach },
+        { "ephemeral", root_add_ephemeral },
         { "usr", image_mount_usr },
+        { "root-mounts", root_mounts_add },
         { "check-tree", tree_check },
-        { "layers", root_add_layers },
+        { "volatile", root_add_volatile },
         { "partitions", image_mount_rest },
-        { "identity", identity_read },
         { "filesystem", step_filesystem },
+        { "check-mounts", tree_check_mounted },
+        { "identity", identity_read },
         { "host-files", host_files_write },
         { "bind-users", bind_users },
         { "resolv-conf", integration_resolv_conf },

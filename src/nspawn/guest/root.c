@@ -24,24 +24,23 @@
 #define MEMORY_OPTIONS "mode=755,size=25%,nr_inodes=1m"
 
 /* Whatever is on top at the machine's place. */
-static int open_place(StageContext *context) {
+int root_open_place(const StageContext *context) {
         int fd = open(context->runtime_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         return fd < 0 ? -errno : fd;
 }
 
-/* Stacks a detached mount on the place; *fd becomes an fd for its root. */
-static int stack(StageContext *context, int mount, int *fd) {
+int root_stack(StageContext *context, int mount, int *fd) {
         int top, r;
 
-        top = open_place(context);
+        top = root_open_place(context);
         if (top < 0)
                 return top;
         r = mount_attach(mount, top);
         (void) safe_close(top);
         if (r < 0)
                 return r;
-        top = open_place(context);
+        top = root_open_place(context);
         if (top < 0)
                 return top;
         *fd = top;
@@ -51,7 +50,7 @@ static int stack(StageContext *context, int mount, int *fd) {
 /* The clone would otherwise share its mount events with the host's mount of the tree. */
 int root_attach(StageContext *context) {
         const SourceConfig *source = &context->config->source;
-        bool read_only = source->read_only && source->volatile_mode != VOLATILE_OVERLAY;
+        bool read_only = source->read_only;
         int r;
 
         r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
@@ -61,18 +60,19 @@ int root_attach(StageContext *context) {
                         return r;
         }
         if (r >= 0 && read_only)
-                r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, false);
+                r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, true);
         if (r >= 0)
-                r = stack(context, context->tree_fd, &context->root_fd);
+                r = root_stack(context, context->tree_fd, &context->root_fd);
         return r < 0 ? log_error_errno(r, "%s: cannot attach the root: %m", source_path(source)) : 0;
 }
 
-/* Directories for an upper layer: in memory, or below the one that the supervisor made beside the tree. */
-static int open_layer(StageContext *context, int *ret) {
+/* Directories for an upper layer: below the one that the supervisor made beside the tree, or if that is NULL in
+ * memory. */
+static int open_layer(StageContext *context, const char *directory, int *ret) {
         _cleanup_close_ int mount = -EBADF;
 
-        if (context->layer_directory) {
-                int fd = open(context->layer_directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (directory) {
+                int fd = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
                 if (fd < 0)
                         return -errno;
@@ -80,7 +80,7 @@ static int open_layer(StageContext *context, int *ret) {
                 return 0;
         }
         mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
-        return mount < 0 ? TAKE_FD(mount) : stack(context, mount, ret);
+        return mount < 0 ? TAKE_FD(mount) : root_stack(context, mount, ret);
 }
 
 /* The upper layer's root is the merged root: it takes over what the tree's root is like. */
@@ -100,13 +100,13 @@ static int make_layer(int layer_fd, int lower_fd, int *ret_upper, int *ret_work)
         return 0;
 }
 
-static int add_overlay(StageContext *context) {
+static int lay_over(StageContext *context, const char *directory, uint64_t attributes) {
         _cleanup_close_ int layer = -EBADF, upper = -EBADF, work = -EBADF, mount = -EBADF, lower = -EBADF;
         char options[160];
         int r;
 
         lower = TAKE_FD(context->root_fd);
-        r = open_layer(context, &layer);
+        r = open_layer(context, directory, &layer);
         if (r < 0)
                 return r;
         r = make_layer(layer, lower, &upper, &work);
@@ -115,8 +115,20 @@ static int add_overlay(StageContext *context) {
         (void) snprintf(options, sizeof(options),
                         "lowerdir=/proc/self/fd/%i,upperdir=/proc/self/fd/%i,workdir=/proc/self/fd/%i", lower, upper,
                         work);
-        mount = mount_new("overlay", NULL, options, 0);
-        return mount < 0 ? TAKE_FD(mount) : stack(context, mount, &context->root_fd);
+        mount = mount_new("overlay", NULL, options, attributes);
+        return mount < 0 ? TAKE_FD(mount) : root_stack(context, mount, &context->root_fd);
+}
+
+/* Overlayfs works in its layers as the user that mounts it. */
+static int add_overlay(StageContext *context, const char *directory, uint64_t attributes) {
+        int r;
+
+        users_act_as_host();
+        r = lay_over(context, directory, attributes);
+        users_act_as_guest(context);
+        return r < 0 ? log_error_errno(r, "%s: cannot lay a temporary layer over the tree: %m",
+                                       source_path(&context->config->source))
+                     : 0;
 }
 
 /* A root of /usr alone works where the rest of the system's directories are symlinks into it. */
@@ -155,7 +167,7 @@ static int replace_by_usr(StageContext *context) {
         mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
         if (mount < 0)
                 return TAKE_FD(mount);
-        r = stack(context, mount, &context->root_fd);
+        r = root_stack(context, mount, &context->root_fd);
         if (r < 0)
                 return r;
         target = root_mount_point(context->root_fd, "/usr", true);
@@ -167,7 +179,12 @@ static int replace_by_usr(StageContext *context) {
 
 static int cover_var(StageContext *context) {
         _cleanup_close_ int mount = -EBADF, target = -EBADF;
+        int r;
 
+        /* A tree is only read already. */
+        r = context->origin_fd >= 0 ? mount_set_attributes(context->root_fd, MOUNT_ATTR_RDONLY, 0, false) : 0;
+        if (r < 0)
+                return r;
         target = root_open(context->root_fd, "/var", O_PATH | O_DIRECTORY);
         if (target < 0)
                 return TAKE_FD(target);
@@ -175,19 +192,27 @@ static int cover_var(StageContext *context) {
         return mount < 0 ? TAKE_FD(mount) : mount_attach(mount, target);
 }
 
-int root_add_layers(StageContext *context) {
+/* A root that is to be only read stays so: nothing could tell its layer from the tree then. */
+int root_add_ephemeral(StageContext *context) {
+        const SourceConfig *source = &context->config->source;
+        bool read_only = source->read_only && source->volatile_mode == VOLATILE_NO &&
+                !mounts_have_root(&context->config->mounts);
+
+        return source->ephemeral ? add_overlay(context, context->layer_directory, read_only ? MOUNT_ATTR_RDONLY : 0)
+                                 : 0;
+}
+
+bool root_has_volatile_layer(const MachineConfig *config) {
+        return config->source.volatile_mode == VOLATILE_OVERLAY &&
+                (!config->source.ephemeral || mounts_have_root(&config->mounts));
+}
+
+int root_add_volatile(StageContext *context) {
         const SourceConfig *source = &context->config->source;
         int r = 0;
 
-        if (source->ephemeral || source->volatile_mode == VOLATILE_OVERLAY) {
-                /* Overlayfs works in its layers as the user that mounts it. */
-                users_act_as_host();
-                r = add_overlay(context);
-                users_act_as_guest(context);
-                if (r < 0)
-                        return log_error_errno(r, "%s: cannot lay a temporary layer over the tree: %m",
-                                               source_path(source));
-        }
+        if (root_has_volatile_layer(context->config))
+                return add_overlay(context, NULL, 0);
         if (source->volatile_mode == VOLATILE_YES)
                 r = replace_by_usr(context);
         else if (source->volatile_mode == VOLATILE_STATE)

@@ -8,5 +8,16 @@
 /* Attaches the tree in this mount namespace; root_fd is the tree as it is on the host. */
 int root_attach(StageContext *context);
 
-/* Lays over the tree what --ephemeral and --volatile= want; root_fd is the guest's root from here on. */
-int root_add_layers(StageContext *context);
+/* Lays over the tree what --ephemeral wants; root_fd then stands for the tree, and nothing reaches that. */
+int root_add_ephemeral(StageContext *context);
+
+/* Puts in root_fd's place, or over parts of it, what --volatile= wants. */
+int root_add_volatile(StageContext *context);
+
+/* Whether the latter is a layer of its own: where --ephemeral has laid one that will do, it is not. */
+bool root_has_volatile_layer(const MachineConfig *config);
+
+/* For who puts something in the place of what is root_fd so far. The first gives whatever is on top at the machine's
+ * place; the second attaches a detached mount there, and *fd becomes an fd for its root. Silent. */
+int root_open_place(const StageContext *context);
+int root_stack(StageContext *context, int mount, int *fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the outer stage on the bare tree, before anything is mounted over it. These are
+/* Theory of operation: runs in the outer stage on the bare tree, before anything of ours is mounted over it; or, where
+ * the user mounts something on / itself, on what all mounts together make. These are
  * checks for the user's sake, so that a wrong directory is named in one line instead of failing somewhere inside;
  * nothing later relies on them, since a hostile tree passes them easily. */
 
@@ -86,7 +87,7 @@ static int check_systemd(const StageContext *context) {
         return 0;
 }
 
-int tree_check(StageContext *context) {
+static int check(StageContext *context) {
         const char *tree = source_path(&context->config->source);
         int r;
 
@@ -102,4 +103,12 @@ int tree_check(StageContext *context) {
                                        tree);
         r = check_init(context);
         return r < 0 ? r : check_systemd(context);
+}
+
+int tree_check(StageContext *context) {
+        return mounts_have_root(&context->config->mounts) ? 0 : check(context);
+}
+
+int tree_check_mounted(StageContext *context) {
+        return mounts_have_root(&context->config->mounts) ? check(context) : 0;
 }

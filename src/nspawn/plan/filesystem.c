@@ -2,7 +2,8 @@
 
 /* Theory of operation: the API file systems every payload expects are rows of the tables below; each row names
  * the condition under which it applies. The user's own mounts come after them, parents before children, and win:
- * a row whose place the user took is left out. What must see the guest's namespaces (procfs, mqueue, devpts, cgroup2,
+ * a row whose place the user took is left out. What the user mounts on / itself takes the tree's place and so is a list
+ * of its own, done before everything else. What must see the guest's namespaces (procfs, mqueue, devpts, cgroup2,
  * with a private network sysfs) is the inner list; all else is the outer one, because it needs the host's
  * privileges when the guest has a user namespace, and because the guest then cannot take it apart.
  *
@@ -189,6 +190,11 @@ static bool path_below(const char *path, const char *dir) {
         return rest && (*rest == 0 || *rest == '/' || streq(dir, "/"));
 }
 
+/* What is mounted on / takes the tree's part: whatever is made in a tree is made there. */
+static bool is_root(const CustomMount *m) {
+        return streq(m->destination, "/");
+}
+
 /* Nodes, links and directories of ours have no business in a directory that the user brought along. */
 static bool lies_in_users(const Operation *o, const MountsConfig *mounts) {
         if (o->kind != OPERATION_NODE && o->kind != OPERATION_SYMLINK && o->kind != OPERATION_DIRECTORY)
@@ -196,7 +202,8 @@ static bool lies_in_users(const Operation *o, const MountsConfig *mounts) {
         if (path_below(o->where, "/run/host"))
                 return false; /* the payload interface is there in any case */
         for (size_t i = 0; i < mounts->n_items; i++)
-                if (mounts->items[i].kind != MOUNT_TMPFS && path_below(o->where, mounts->items[i].destination))
+                if (mounts->items[i].kind != MOUNT_TMPFS && !is_root(&mounts->items[i]) &&
+                    path_below(o->where, mounts->items[i].destination))
                         return true;
         return false;
 }
@@ -311,6 +318,33 @@ static int compare_depth(const void *a, const void *b) {
         return *x < *y ? -1 : 1; /* they are elements of one array: this is the order they were given in */
 }
 
+static bool has_guest_source(const CustomMount *m) {
+        for (size_t i = 0; m->sources && m->sources[i]; i++)
+                if (m->source_in_guest[i])
+                        return true;
+        return m->upper_in_guest;
+}
+
+static int check_inside(const CustomMount *m, const MachineConfig *config) {
+        if (m->idmap != BIND_IDMAP_NONE)
+                return log_error_errno(-EOPNOTSUPP,
+                                       "--bind=…:%s: what lies there is mounted by the machine's own users, "
+                                       "who cannot map others: leave out idmap, rootidmap, owneridmap and map",
+                                       m->destination);
+        if (has_guest_source(m) && mounts_have_root(&config->mounts))
+                return log_error_errno(-EOPNOTSUPP,
+                                       "%s: what lies there is mounted when the tree below the mount on / is out of "
+                                       "reach: give it a source without \"+\"",
+                                       m->destination);
+        return 0;
+}
+
+static OperationList *list_for(FilesystemPlan *plan, const MachineConfig *config, const CustomMount *m) {
+        if (is_root(m))
+                return &plan->root;
+        return belongs_inside(m, config) ? &plan->inner : &plan->outer;
+}
+
 static int append_custom(FilesystemPlan *plan, const MachineConfig *config, const HostFacts *facts) {
         uint32_t count = uid_range_count(&config->users.range, facts->have_user_namespaces);
         const MountsConfig *mounts = &config->mounts;
@@ -326,13 +360,8 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config, cons
                 const CustomMount *m = sorted[i];
                 Operation o = operation_from_custom(mounts, m, facts);
 
-                if (streq(m->destination, "/"))
-                        return log_error_errno(-EOPNOTSUPP, "a mount on / itself is not available yet");
-                if (m->idmap != BIND_IDMAP_NONE && belongs_inside(m, config))
-                        return log_error_errno(-EOPNOTSUPP,
-                                               "--bind=…:%s: what lies there is mounted by the machine's own users, "
-                                               "who cannot map others: leave out idmap, rootidmap, owneridmap and map",
-                                               m->destination);
+                if (belongs_inside(m, config) && check_inside(m, config) < 0)
+                        return -EOPNOTSUPP;
                 if (m->idmap == BIND_IDMAP_USER && MAX(o.owner.guest_uid, o.owner.guest_gid) >= count)
                         return log_error_errno(-EINVAL,
                                                "--bind=…:%s: the machine has only %u users of its own, of which %u is none",
@@ -340,7 +369,7 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config, cons
                 if (replaces_default(outer_rows, ELEMENTSOF(outer_rows), config, facts, m) ||
                     replaces_default(inner_rows, ELEMENTSOF(inner_rows), config, facts, m))
                         continue; /* is there already */
-                if (operation_list_append(belongs_inside(m, config) ? &plan->inner : &plan->outer, &o, 1) < 0)
+                if (operation_list_append(list_for(plan, config, m), &o, 1) < 0)
                         return log_oom();
         }
         return 0;
@@ -394,6 +423,7 @@ int filesystem_plan(const MachineConfig *config, const HostFacts *facts, Filesys
 }
 
 void filesystem_plan_free(FilesystemPlan *plan) {
+        free(TAKE_PTR(plan->root.items));
         free(TAKE_PTR(plan->outer.items));
         free(TAKE_PTR(plan->inner.items));
         strv_free(TAKE_PTR(plan->strings));
@@ -408,6 +438,8 @@ static void print_list(const char *title, const OperationList *list, FILE *f) {
 }
 
 void filesystem_plan_print(const FilesystemPlan *plan, FILE *f) {
+        if (plan->root.n_items > 0)
+                print_list("root", &plan->root, f);
         print_list("outer", &plan->outer, f);
         print_list("inner", &plan->inner, f);
 }

@@ -8,6 +8,7 @@
 #include "plan/operation.h"
 
 typedef struct FilesystemPlan {
+        OperationList root;  /* what the user mounts on / itself, over the tree, before all else */
         OperationList outer; /* done before the guest's namespaces exist, with the host's privileges */
         OperationList inner; /* done inside them, by PID 1 to be, the host's tree still in view */
         char **strings;      /* owned strings that operations point to */

@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What the user puts in the place of the tree's root.
+# shellcheck source=test/lib/smoke.sh
+. "$(dirname "$0")/../lib/smoke.sh"
+
+copy busybox
+bb=$tree
+mkdir -p "$bb/srv"
+echo tree >"$bb/srv/which"
+other=$smoke_work/other up=$smoke_work/up
+cp -a "$bb" "$other"
+echo other >"$other/srv/which"
+mkdir "$up"
+
+n() { nspawn -q --register=no --pipe -D "$bb" "$@" </dev/null; }
+
+# like DIRECTORY: a list of all that is in it
+like() { find "$1" -printf '%P %y %m %U %s\n' | sort; }
+
+# keeps COMMAND…: the tree stays as it is
+keeps() {
+    local before
+    before=$(like "$bb")
+    leaves_nothing "$@"
+    equal "$(like "$bb")" "$before" "the tree"
+}
+
+# refused EXPECTED-TEXT ARG…
+refused() {
+    local expected=$1 err=$smoke_work/err before
+    shift
+    touch "$err"
+    before=$(state; like "$bb"; like "$other")
+    status_of n "$@" /bin/true >/dev/null 2>"$err"
+    cat "$err"
+    equal "$status" 1 "exit status"
+    equal "$(wc -l <"$err")" 1 "lines on standard error"
+    has "$(cat "$err")" "$expected"
+    equal "$(state; like "$bb"; like "$other")" "$before" "what is left behind"
+}
+
+# --- mounts on / -------------------------------------------------------------------------------------------------
+
+pieces() {   # of the tree in a root of memory
+    equal "$(n "$@" --tmpfs=/ --bind=+/usr:/usr --bind=+/bin:/bin --bind=+/srv:/srv /bin/sh -c '
+        cat /srv/which; touch /made && echo writable; touch /srv/x 2>/dev/null || echo only-read
+        for d in /etc/os-release /root; do [ -e $d ] && echo $d; done')" "$expected" "what is seen"
+}
+seen() {   # EXPECTED ARG…: who is in /srv, and can it be written
+    local expected=$1
+    shift
+    equal "$(n "$@" /bin/sh -c 'cat /srv/which; echo new 2>/dev/null >/srv/new; cat /srv/new' 2>/dev/null |
+        tr '\n' ' ')" "$expected" "what is seen"
+}
+kept() {   # FILE ARG…: what is written is there, and with the second start still
+    local file=$1
+    shift
+    rm -rf "$up" && mkdir "$up"
+    keeps seen "tree new " "$@"
+    equal "$(cat "$file")" new "the file"
+    equal "$(stat -c %u "$file")" 0 "its owner"
+    equal "$(n "$@" cat /srv/new)" new "the second time"
+}
+bound() {
+    rm -f "$other/srv/new"
+    keeps seen "other new " "$@" --bind="$other:/$mapped"
+    equal "$(cat "$other/srv/new")" new "the file"
+    rm -f "$other/srv/new"
+}
+untouched() {   # EXPECTED ARG…: nothing is written to the directory on / either
+    local before
+    before=$(like "$other")
+    keeps seen "$@"
+    equal "$(like "$other")" "$before" "the directory"
+}
+boots() {
+    start -b -D "$bb" "$@"
+    until_login
+    inside touch /srv/booted
+    stop_cleanly
+    [[ ! -e $bb/srv/booted ]] || fail "written to the tree"
+}
+wrong_init() {   # the tree's own counts for nothing
+    mkdir -p "$smoke_work/bare/usr"
+    status_of n -b --bind="$smoke_work/bare:/" 2>"$smoke_work/err"
+    equal "$status" 1 "status"
+    has "$(cat "$smoke_work/err")" "no os-release"
+    rm -rf "$smoke_work/bare"
+}
+
+mapped=
+expected=$'tree\nwritable\nonly-read'
+tap "a root in memory"                          keeps pieces
+tap "the same with users of its own"            keeps pieces -U
+expected=$'tree\nwritable'
+tap "the same, ephemeral"                       keeps pieces -x
+tap "an overlay over the tree, in memory"       keeps seen "tree new " --overlay=+/::/
+tap "the same with users of its own"            keeps seen "tree new " -U --overlay=+/::/
+tap "an overlay over the tree, on the host"     kept "$up/srv/new" --overlay="+/:$up:/"
+tap "the same with users of its own"            kept "$up/srv/new" -U --overlay="+/:$up:/"
+tap "the same, ephemeral"                       kept "$up/srv/new" -x --overlay="+/:$up:/"
+tap "an overlay that is only read"              keeps seen "other " --overlay-ro="+/:$other:/"
+tap "a directory of the host"                   bound
+tap "the same, ephemeral"                       bound -x
+mapped=:idmap
+tap "the same with users of its own"            bound -U
+tap "the same, only read"                       untouched "other " --bind-ro="$other:/"
+tap "two, the later one on top"                 untouched "tree new " --bind="$other:/" --overlay=+/::/
+tap "volatile=overlay on it"                    untouched "other new " --volatile=overlay --bind="$other:/"
+tap "the same with users of its own"            untouched "other new " -U --volatile=overlay --bind="$other:/:idmap"
+tap "the same, ephemeral"                       untouched "other new " -x --volatile=overlay --bind="$other:/"
+tap "volatile=state on it"                      untouched "other " --volatile=state --bind="$other:/"
+tap "it boots"                                  keeps boots --overlay=+/::/
+tap "the init of the tree does not count"       keeps wrong_init
+tap "a root without /usr"                       refused "no /usr" --tmpfs=/
+tap "a file on /"                               refused "/ in the machine" --bind="$other/srv/which:/"
+tap "a missing source"                          refused "$smoke_work/none" --bind="$smoke_work/none:/"
+tap "a tree that is only read below changes"    refused "Read-only" --overlay=+/:+/srv:/
+tap_done
