@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "engine/machine.h"
 #include "fd.h"
 #include "host/devices.h"
 #include "host/image.h"
@@ -185,6 +186,15 @@ static int make_propagation_directory(Machine *m) {
         return undo_add(&m->undo, "propagation directory", remove_propagation_directory, m);
 }
 
+/* Where a mount on / has to stand beside the tree: two places instead of the runtime directory itself. */
+static int make_places(Machine *m) {
+        if (m->plan->filesystem.root.n_items == 0)
+                return 0;
+        if (mkdirat(m->runtime_fd, &PLACE_OF_TREE[1], 0755) < 0 || mkdirat(m->runtime_fd, &PLACE_OF_ROOT[1], 0755) < 0)
+                return log_error_errno(-errno, "%s: %m", m->runtime_directory);
+        return 0;
+}
+
 static int make_runtime_directory(Machine *m) {
         const char *machine = m->config->source.machine;
         int r;
@@ -196,7 +206,8 @@ static int make_runtime_directory(Machine *m) {
         if (r < 0)
                 return r;
         (void) snprintf(m->runtime_directory, sizeof(m->runtime_directory), "%s/%s", RUNTIME_ROOT, machine);
-        return make_propagation_directory(m);
+        r = make_places(m);
+        return r < 0 ? r : make_propagation_directory(m);
 }
 
 static void on_hotkey(Hotkey key, void *userdata) {

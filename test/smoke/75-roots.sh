@@ -89,6 +89,11 @@ wrong_init() {   # the tree's own counts for nothing
     rm -rf "$smoke_work/bare"
 }
 
+whole() {   # the tree, and nothing of what is mounted over it
+    equal "$(n "$@" --bind="$other:/" --bind=+/:/mnt /bin/cat /srv/which /mnt/srv/which | tr '\n' ' ')" "other tree " "what is seen"
+}
+optional() { equal "$(n --bind=-/nowhere:/ --bind=+/srv:/mnt /bin/cat /mnt/which)" tree; }
+
 mapped=
 expected=$'tree\nwritable\nonly-read'
 tap "a root in memory"                          keeps pieces
@@ -101,6 +106,10 @@ tap "an overlay over the tree, on the host"     kept "$up/srv/new" --overlay="+/
 tap "the same with users of its own"            kept "$up/srv/new" -U --overlay="+/:$up:/"
 tap "the same, ephemeral"                       kept "$up/srv/new" -x --overlay="+/:$up:/"
 tap "an overlay that is only read"              keeps seen "other " --overlay-ro="+/:$other:/"
+mkdir -p "$other/mnt" "$bb/mnt"
+tap "the whole tree below a directory of the host" keeps whole
+tap "the same with users of its own"            keeps whole -U
+tap "a source that may be missing"              keeps optional
 tap "a directory of the host"                   bound
 tap "the same, ephemeral"                       bound -x
 mapped=:idmap

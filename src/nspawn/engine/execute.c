@@ -82,7 +82,7 @@ static int find_owners(ExecuteContext *c, const Operation *o, int source_fd, Own
         *map = (OwnerMap){ .host_uid = st.st_uid, .host_gid = st.st_gid };
         if (o->idmap == BIND_IDMAP_ROOT)
                 return 0;
-        target = root_open(c->root_fd, o->where, O_PATH);
+        target = root_open(streq(o->where, "/") ? c->origin_fd : c->root_fd, o->where, O_PATH);
         if (target == -ENOENT)
                 return 0;
         if (target < 0 || fstat(target, &st) < 0)

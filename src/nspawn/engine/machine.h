@@ -11,6 +11,10 @@
 #include "plan/plan.h"
 #include "plan/uid-range.h"
 
+/* Below the runtime directory, of machines with a mount of the user's on / itself. */
+#define PLACE_OF_TREE "/place-tree"
+#define PLACE_OF_ROOT "/place-root"
+
 typedef struct StageContext {
         const MachineConfig *config;
         const HostFacts *facts;

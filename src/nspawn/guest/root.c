@@ -3,7 +3,8 @@
 /* Theory of operation: everything is stacked on one place, the machine's runtime directory as this mount namespace
  * sees it: it is certain to exist and of no use to the guest. First comes the tree; an overlay's upper layer in
  * memory is attached on top of it, since layers have to be attached to be used before Linux 6.15, and the overlay on
- * top of that. What is covered stays reachable through the fds that were opened before, and overlayfs is given its
+ * top of that. Where the user mounts something on / itself, that has a place of its own beside the tree's, so that the
+ * tree can still be shown in it as it is. What is covered stays reachable through the fds that were opened before, and overlayfs is given its
  * layers as /proc/self/fd links, which also spares it every question of commas and colons in paths. */
 
 #include "guest/root.h"
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,8 +27,14 @@
 
 /* Whatever is on top at the machine's place. */
 int root_open_place(const StageContext *context) {
-        int fd = open(context->runtime_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const char *below = "";
+        char path[PATH_MAX];
+        int fd;
 
+        if (context->plan->filesystem.root.n_items > 0)
+                below = context->origin_fd >= 0 ? PLACE_OF_ROOT : PLACE_OF_TREE;
+        (void) snprintf(path, sizeof(path), "%s%s", context->runtime_directory, below);
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 
