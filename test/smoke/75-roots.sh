@@ -126,4 +126,60 @@ tap "a root without /usr"                       refused "no /usr" --tmpfs=/
 tap "a file on /"                               refused "/ in the machine" --bind="$other/srv/which:/"
 tap "a missing source"                          refused "$smoke_work/none" --bind="$smoke_work/none:/"
 tap "a tree that is only read below changes"    refused "Read-only" --overlay=+/:+/srv:/
+
+# --- the root of another directory -------------------------------------------------------------------------------
+
+deploy=$bb/deploy/1   # as in a tree that holds several
+mkdir -p "$bb/deploy" "$smoke_work/1" && cp -a "$bb"/{bin,sbin,usr,etc,srv,root,proc,sys,dev,run,tmp,var} "$smoke_work/1/"
+mv "$smoke_work/1" "$deploy"
+echo one >"$deploy/srv/which"
+mkdir "$bb/shared" && echo shared >"$bb/shared/file"
+ln -s /deploy/1 "$bb/current"
+ln -s / "$bb/deploy/out"
+
+pivoted() {   # EXPECTED ARG…
+    local expected=$1
+    shift
+    equal "$(n "$@" /bin/sh -c 'cat /srv/which; touch /srv/new 2>/dev/null && echo rw; cat /old/srv/which
+        touch /old/new 2>/dev/null && echo old-rw' 2>/dev/null | tr '\n' ' ')" "$expected" "what is seen"
+}
+pivot_kept() {   # ARG…: written in the tree
+    pivoted "one rw tree old-rw " --pivot-root=/deploy/1:/old "$@"
+    equal "$(stat -c %u "$deploy/srv/new" "$bb/new" | tr '\n' ' ')" "0 0 " "owners on disk"
+    rm "$deploy/srv/new" "$bb/new"
+}
+pivot_bind() {   # as with ostree: what belongs to all of them is shown in each
+    equal "$(n "$@" --pivot-root=/deploy/1:/old --bind=+/old/shared:/mnt /bin/cat /mnt/file)" shared
+}
+pivot_usr() {   # of the new root
+    copy guest13
+    mkdir "$tree/deploy" && mv "$tree"/{usr,bin,sbin,lib} "$tree/deploy/" 2>/dev/null
+    [[ ! -L $tree/lib64 ]] || mv "$tree/lib64" "$tree/deploy/"
+    equal "$(nspawn -q --register=no --pipe -D "$tree" --volatile=yes --pivot-root=/deploy:/old "$@" \
+        /bin/sh -c 'ls -d /old/deploy/usr /usr/lib; touch /x && echo writable; touch /old/x 2>/dev/null || echo old-ro')" \
+        $'/old/deploy/usr\n/usr/lib\nwritable\nold-ro'
+}
+mkdir -p "$deploy/old" "$deploy/mnt"
+
+tap "a directory of the tree as root"           pivot_kept
+tap "the same with users of its own"            pivot_kept -U
+tap "without the former root"                   keeps pivoted "one " --read-only --pivot-root=/deploy/1
+tap "only read"                                 keeps pivoted "one tree " --read-only --pivot-root=/deploy/1:/old
+tap "ephemeral"                                 keeps pivoted "one rw tree old-rw " -x --pivot-root=/deploy/1:/old
+tap "ephemeral, with users of its own"          keeps pivoted "one rw tree old-rw " -x -U --pivot-root=/deploy/1:/old
+tap "volatile=overlay"                          keeps pivoted "one rw tree " --volatile=overlay --pivot-root=/deploy/1:/old
+tap "the same with users of its own"            keeps pivoted "one rw tree " -U --volatile=overlay --pivot-root=/deploy/1:/old
+tap "volatile=state"                            keeps pivoted "one tree " --volatile=state --pivot-root=/deploy/1:/old
+tap "volatile=yes"                              pivot_usr
+tap "volatile=yes, with users of its own"       pivot_usr -U
+tap "by a symlink, inside the tree"             keeps pivoted "one tree " --read-only --pivot-root=/current:/old
+tap "a symlink that leads to the root"          keeps pivoted "tree " --read-only --pivot-root=/deploy//out/
+tap "in a mount on /"                           keeps pivoted "one rw tree old-rw " --overlay=+/::/ --pivot-root=/deploy/1:/old
+tap "with a directory of the former root"       keeps pivot_bind
+tap "the same with users of its own"            keeps pivot_bind -U -x
+tap "it boots"                                  keeps boots -x --pivot-root=/deploy/1:/old
+tap "a missing directory"                       refused "--pivot-root=/none" --pivot-root=/none
+tap "a file"                                    refused "--pivot-root=/srv/which" --pivot-root=/srv/which
+tap "a directory that is no system"             refused "no /usr" --pivot-root=/shared
+tap "the root itself"                           refused "--pivot-root=" --pivot-root=/
 tap_done

@@ -80,6 +80,12 @@ typedef enum ApiVfsWritable {
 
 typedef enum SettingsMode { SETTINGS_NO, SETTINGS_YES, SETTINGS_OVERRIDE, SETTINGS_TRUSTED } SettingsMode;
 
+/* Directories of the machine that are exchanged: root becomes its root. All are absolute and none is "/". */
+typedef struct PivotConfig {
+        char *root;   /* NULL: nothing is */
+        char *former; /* where what has been the root will be, in the new one; NULL: nowhere */
+} PivotConfig;
+
 /* Where the root comes from. After config_resolve() machine is set, and one of directory and image
  * unless there is only something to clean up. */
 typedef struct SourceConfig {
@@ -90,6 +96,7 @@ typedef struct SourceConfig {
         bool ephemeral;
         bool read_only;
         VolatileMode volatile_mode;
+        PivotConfig pivot;
         SettingsMode settings;
         bool cleanup; /* --cleanup: remove what a dead machine left, start nothing */
 } SourceConfig;

@@ -78,6 +78,9 @@ const Setting settings_table[] = {
                                 "overlay, no"),
           OPTIONAL("MODE", "yes"), .group = HELP_SOURCE, KEY("Files", "Volatile"),
           .type = &value_volatile, FIELD(value.source.volatile_mode) },
+        { OPTION(0, "pivot-root", "Make this directory of the tree the root, and show the former root in it"),
+          REQUIRED("PATH[:PATH]"), .group = HELP_SOURCE, KEY("Exec", "PivotRoot"),
+          .type = &value_pivot, FIELD(value.source.pivot) },
 
         /* — execution — */
         { OPTION('b', "boot", "Find init and boot; arguments are init's"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: the little languages of --bind=, --tmpfs=, --overlay= and --inaccessible=. All fields
- * are separated by colons; a backslash takes the next character as it is. Each spec becomes one CustomMount
+/* Theory of operation: the little languages of --bind=, --tmpfs=, --overlay=, --inaccessible= and --pivot-root=. All fields
+ * are separated by colons; a backslash takes the next character as it is. Each mount becomes one CustomMount
  * at the end of the list, in the order given, which is the order they will be mounted in. */
 
 #include "config/value-types.h"
@@ -295,6 +295,47 @@ static int parse_inaccessible(UNUSED_TYPE_ORIGIN, const char *text, void *field)
         return r;
 }
 
+/* — pivot — */
+
+static void destroy_pivot(void *field) {
+        PivotConfig *pivot = field;
+
+        free(pivot->root);
+        free(pivot->former);
+}
+
+static int fill_pivot(const char *text, PivotConfig *pivot) {
+        _cleanup_strv_ char **fields = NULL;
+        size_t n;
+        int r;
+
+        r = split_spec(text, &fields);
+        if (r < 0)
+                return r;
+        n = strv_length(fields);
+        if (n < 1 || n > 2)
+                return -EINVAL;
+        r = value_make_guest_path(fields[0], &pivot->root);
+        if (r >= 0 && n > 1)
+                r = value_make_guest_path(fields[1], &pivot->former);
+        if (r < 0)
+                return r;
+        return streq(pivot->root, "/") || streq_ptr(pivot->former, "/") ? -EINVAL : 0;
+}
+
+static int parse_pivot(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        PivotConfig pivot = {}, *old = field;
+        int r = fill_pivot(text, &pivot);
+
+        if (r < 0) {
+                destroy_pivot(&pivot);
+                return r;
+        }
+        destroy_pivot(old);
+        *old = pivot;
+        return 0;
+}
+
 /* — the types — */
 
 #define DEFINE_MOUNT(id, function, text, ...)                                                                \
@@ -318,3 +359,10 @@ DEFINE_MOUNT(overlay_read_only, parse_overlay,
              "an overlay LOWER[:LOWER...]:DESTINATION, the destination absolute",
              .completion = COMPLETE_DIRECTORY);
 DEFINE_MOUNT(inaccessible, parse_inaccessible, "an absolute path in the machine, other than /");
+
+const ValueType value_pivot = {
+        .size = sizeof(PivotConfig),
+        .parse = parse_pivot,
+        .destroy = destroy_pivot,
+        .expects = "an absolute path in the machine, with another one after a colon or without, neither of them /",
+};

@@ -77,6 +77,8 @@ extern const ValueType value_overlay;
 extern const ValueType value_overlay_read_only;
 extern const ValueType value_inaccessible;
 
+extern const ValueType value_pivot; /* PivotConfig */
+
 /* The first parameters of a parse function that needs neither. */
 #define UNUSED_TYPE_ORIGIN _unused_ const ValueType *type, _unused_ ValueOrigin origin
 

@@ -34,7 +34,9 @@ typedef struct StageContext {
         /* Learned by the outer stage. */
         int users_fd;    /* the guest's user namespace, or -EBADF */
         int root_fd;     /* the guest's root, attached in this mount namespace */
+        const char *place; /* below runtime_directory, where the root is attached: "" or a PLACE_OF_* */
         int origin_fd;   /* what "+" sources of mounts are below, if that is not root_fd, or -EBADF */
+        int former_fd;   /* a detached mount of the root before --pivot-root=, or -EBADF */
         sd_id128_t uuid; /* the machine's */
         uid_t *bound_ids; /* what plan->bound are in the guest */
         const char *init; /* START_BOOT: path of the init found, one of our own literals */

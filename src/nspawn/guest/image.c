@@ -250,8 +250,9 @@ static bool is_wanted(const MachineConfig *config, ImagePlace place) {
         case IMAGE_ROOT:
                 return false;
         case IMAGE_USR:
-                return root_has_volatile_layer(config) ||
-                        (mounts_have_root(&config->mounts) && mode != VOLATILE_YES);
+                return !config->source.pivot.root &&
+                        (root_has_volatile_layer(config) ||
+                         (mounts_have_root(&config->mounts) && mode != VOLATILE_YES));
         case IMAGE_VAR:
         case IMAGE_TMP:
                 return mode != VOLATILE_YES && mode != VOLATILE_STATE;

@@ -91,8 +91,11 @@ static int link_guest(StageContext *context, const JournalPlace *place) {
         ssize_t n;
         int r;
 
-        if (!context->config->source.directory || context->origin_fd >= 0)
-                return -EOPNOTSUPP; /* the host has no path to what is in an image, or in a mount of the user's on / */
+        const MachineConfig *config = context->config;
+
+        /* To what is in an image, or in a mount of the user's on /, the host has no path. */
+        if (!config->source.directory || config->source.pivot.root || mounts_have_root(&config->mounts))
+                return -EOPNOTSUPP;
         made = root_mkdir(context->root_fd, place->path, 0755);
         if (made < 0)
                 return TAKE_FD(made);

@@ -7,3 +7,9 @@
 
 /* Mounts on / itself. root_fd is what they make, origin_fd the tree below. */
 int root_mounts_add(StageContext *context);
+
+/* --pivot-root=: root_fd is the new root, and "+" sources are in it; former_fd the one that has been until now. */
+int root_pivot(StageContext *context);
+
+/* Attaches the former root in the new one, where it is wanted. */
+int root_attach_former(StageContext *context);

@@ -27,13 +27,10 @@
 
 /* Whatever is on top at the machine's place. */
 int root_open_place(const StageContext *context) {
-        const char *below = "";
         char path[PATH_MAX];
         int fd;
 
-        if (context->plan->filesystem.root.n_items > 0)
-                below = context->origin_fd >= 0 ? PLACE_OF_ROOT : PLACE_OF_TREE;
-        (void) snprintf(path, sizeof(path), "%s%s", context->runtime_directory, below);
+        (void) snprintf(path, sizeof(path), "%s%s", context->runtime_directory, context->place);
         fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
@@ -190,7 +187,7 @@ static int cover_var(StageContext *context) {
         int r;
 
         /* A tree is only read already. */
-        r = context->origin_fd >= 0 ? mount_set_attributes(context->root_fd, MOUNT_ATTR_RDONLY, 0, false) : 0;
+        r = mounts_have_root(&context->config->mounts) ? mount_set_attributes(context->root_fd, MOUNT_ATTR_RDONLY, 0, false) : 0;
         if (r < 0)
                 return r;
         target = root_open(context->root_fd, "/var", O_PATH | O_DIRECTORY);

@@ -331,7 +331,7 @@ static int check_inside(const CustomMount *m, const MachineConfig *config) {
                                        "--bind=…:%s: what lies there is mounted by the machine's own users, "
                                        "who cannot map others: leave out idmap, rootidmap, owneridmap and map",
                                        m->destination);
-        if (has_guest_source(m) && mounts_have_root(&config->mounts))
+        if (has_guest_source(m) && mounts_have_root(&config->mounts) && !config->source.pivot.root)
                 return log_error_errno(-EOPNOTSUPP,
                                        "%s: what lies there is mounted when the tree below the mount on / is out of "
                                        "reach: give it a source without \"+\"",

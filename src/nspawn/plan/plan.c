@@ -75,6 +75,10 @@ void machine_plan_done(MachinePlan *plan) {
 void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FILE *f) {
         fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, config->source.image ? "image" : "directory",
                 source_path(&config->source));
+        if (config->source.pivot.root)
+                fprintf(f, "pivot to: %s\n", config->source.pivot.root);
+        if (config->source.pivot.former)
+                fprintf(f, "former root at: %s\n", config->source.pivot.former);
         if (plan->user_namespace)
                 fputs("users: its own\n", f);
         for (size_t i = 0; i < plan->n_bound; i++)
