@@ -127,6 +127,53 @@ tap "a file on /"                               refused "/ in the machine" --bin
 tap "a missing source"                          refused "$smoke_work/none" --bind="$smoke_work/none:/"
 tap "a tree that is only read below changes"    refused "Read-only" --overlay=+/:+/srv:/
 
+# --- directories over the machine's own --------------------------------------------------------------------------
+
+users=$smoke_work/users   # as little in it as will do
+mkdir -p "$users"/{dev,devpts/pts,run,runhost/host,etc,sys,var}
+cp -a /dev/null "$users/dev/"
+cp -a /dev/null "$users/devpts/"
+: >"$users/etc/passwd"
+
+stays() {   # EXPECTED ARG…: nothing is made in what the user mounts
+    local expected=$1 before
+    shift
+    before=$(like "$users")
+    leaves_nothing equal "$(n "$@")" "$expected"
+    equal "$(like "$users")" "$before" "the user's directories"
+}
+console_stays() {
+    local before
+    before=$(like "$users")
+    equal "$(nspawn -q --register=no --console=read-only -D "$bb" "$@" /bin/sh -c 'tty' </dev/null | tr -d '\r')" /dev/pts/0
+    equal "$(like "$users")" "$before" "the user's directories"
+}
+no_console() {
+    status_of nspawn -q --register=no --console=read-only -D "$bb" --bind="$users/dev:/dev" /bin/true 2>"$smoke_work/err"
+    equal "$status" 1 "status"
+    has "$(cat "$smoke_work/err")" "--console=pipe"
+}
+
+tap "a /dev of the user's"                      stays null --bind="$users/dev:/dev" /bin/ls /dev
+tap "the same with users of its own"            stays null -U --bind="$users/dev:/dev" /bin/ls /dev
+tap "the same, with a console"                  console_stays --bind="$users/devpts:/dev"
+tap "the same, with no place for a console"     no_console
+tap "a /run of the user's"                      stays container-manager --bind="$users/runhost:/run" \
+                                                    /bin/sh -c 'ls /run/host | grep manager'
+tap "the same with users of its own"            stays container-manager -U --bind="$users/runhost:/run" \
+                                                    /bin/sh -c 'ls /run/host | grep manager'
+tap "a /run with no place for what it needs"    refused "/run/host" --bind="$users/run:/run"
+tap "an /etc of the user's"                     stays passwd --bind="$users/etc:/etc" /bin/ls /etc
+tap "a /sys of the user's"                      stays "" --private-network --bind="$users/sys:/sys" /bin/ls /sys
+tap "a /var of the user's"                      stays "" --bind="$users/var:/var" /bin/ls /var
+hidden() { equal "$(n "$@" /bin/sh -c 'stat -c %a /tmp /sys /dev/shm' | tr '\n' ' ')" "0 0 0 "; }
+tap "what the machine has is hidden"            hidden --inaccessible=/tmp --inaccessible=/sys --inaccessible=/dev/shm
+tap "the same with users and a network"         hidden -U --private-network --inaccessible=/tmp --inaccessible=/sys --inaccessible=/dev/shm
+tap "an overlay over /dev"                      stays "null" --overlay="$users/dev::/dev" /bin/ls /dev
+tap "a temporary /dev has all nodes"            stays "/dev/null" --bind=:/dev /bin/ls /dev/null
+tap "the interface is nobody else's"            refused "/run/host" --bind="$users/run:/run/host"
+tap "what no machine runs without"              refused "--inaccessible=" --inaccessible=/dev
+
 # --- the root of another directory -------------------------------------------------------------------------------
 
 deploy=$bb/deploy/1   # as in a tree that holds several

@@ -285,6 +285,23 @@ static bool refuse_nesting_on_host_network(const Settings *s) {
                 !n->namespace_path && !has_network_member(n);
 }
 
+static bool has_mount_on(const Settings *s, const char *path, bool hidden) {
+        const MountsConfig *mounts = &s->value.mounts;
+
+        for (size_t i = 0; i < mounts->n_items; i++)
+                if (streq(mounts->items[i].destination, path) && (!hidden || mounts->items[i].kind == MOUNT_INACCESSIBLE))
+                        return true;
+        return false;
+}
+
+static bool refuse_mount_on_interface(const Settings *s) {
+        return has_mount_on(s, "/run/host", false);
+}
+
+static bool refuse_hidden_system(const Settings *s) {
+        return has_mount_on(s, "/run", true) || has_mount_on(s, "/dev", true) || has_mount_on(s, "/proc", true);
+}
+
 static const struct {
         bool (*applies)(const Settings *s);
         const char *message;
@@ -297,6 +314,9 @@ static const struct {
         { refuse_ephemeral_journal,
           "--ephemeral cannot be used with --link-journal=host or guest; try-host and "
           "try-guest are possible" },
+        { refuse_mount_on_interface,
+          "nothing can be mounted on /run/host: that is where the machine finds what this program tells it" },
+        { refuse_hidden_system, "--inaccessible= cannot hide /run, /dev or /proc: no machine runs without them" },
         { refuse_bridge_and_zone, "--network-bridge= and --network-zone= cannot be used together" },
         { refuse_namespace_and_members,
           "--network-namespace-path= cannot be used with other network options than "

@@ -354,6 +354,11 @@ static int log_failure(const Operation *o, int r) {
                                        "%s does not exist in the machine and cannot be made: %m; make it in the tree, "
                                        "or use --ephemeral",
                                        o->where);
+        if (r == -ENOENT && o->kind == OPERATION_MOUNT && (o->flags & OPERATION_EXISTING))
+                return log_error_errno(r,
+                                       "there is no %s in what is mounted above it in the machine, where nothing is "
+                                       "made: make it a directory first",
+                                       o->where);
         if (bind)
                 return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
         if (r == -ENOENT && o->kind == OPERATION_OVERLAY && missing_layer(o->custom))
@@ -373,8 +378,10 @@ int execute_operations(ExecuteContext *context, const OperationList *list) {
                 const Operation *o = &list->items[i];
                 int r = functions[o->kind](context, o);
 
-                if (r == -ENOENT && (o->flags & OPERATION_OPTIONAL))
+                if (r == -ENOENT && (o->flags & OPERATION_OPTIONAL)) {
+                        log_debug("%s is left out: it, or what is to be there, is missing", o->where);
                         continue;
+                }
                 if (r < 0)
                         return log_failure(o, r);
         }

@@ -18,19 +18,20 @@
 #include "path-in-root.h"
 
 /* Where /dev is ours, the console is a symlink, as the container interface has it. In a /dev that the user bound
- * from elsewhere a device node of that name may stand: then the pty is mounted on it. */
-static int place_console(int root_fd, int tty_fd, unsigned number) {
+ * from elsewhere a device node of that name may stand: then the pty is mounted on it; and nothing is made there. */
+static int place_console(const StageContext *context, int tty_fd, unsigned number) {
+        bool make = !mounts_keep(&context->config->mounts, "/dev/console");
         _cleanup_close_ int mount = -EBADF, target = -EBADF;
         char name[32];
         int r;
 
         (void) snprintf(name, sizeof(name), "pts/%u", number);
-        r = root_symlink(root_fd, name, "/dev/console");
+        r = make ? root_symlink(context->root_fd, name, "/dev/console") : -EEXIST;
         if (r != -EEXIST)
                 return r;
-        target = root_open(root_fd, "/dev/console", O_PATH);
+        target = root_open(context->root_fd, "/dev/console", O_PATH);
         if (target < 0)
-                return TAKE_FD(target);
+                return target == -ENOENT && !make ? 0 : TAKE_FD(target);
         mount = mount_clone(tty_fd, "", false);
         return mount < 0 ? TAKE_FD(mount) : mount_attach(mount, target);
 }
@@ -43,6 +44,10 @@ int console_open(StageContext *context) {
         if (!context->console_is_pty)
                 return 0;
         master = root_open(context->root_fd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+        if (master == -ENOENT && mounts_keep(&context->config->mounts, "/dev/pts"))
+                return log_error_errno(master,
+                                       "the machine's console takes a directory pts in what is mounted on /dev; "
+                                       "--console=pipe does without");
         if (master < 0)
                 return log_error_errno(master, "cannot allocate the console's pty: %m");
         if (ioctl(master, TIOCSPTLCK, &unlock) < 0 || ioctl(master, TIOCGPTN, &number) < 0)
@@ -50,7 +55,7 @@ int console_open(StageContext *context) {
         tty = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
         if (tty < 0)
                 return log_error_errno(-errno, "cannot open the console's pty: %m");
-        r = place_console(context->root_fd, tty, number);
+        r = place_console(context, tty, number);
         if (r < 0)
                 return log_error_errno(r, "/dev/console: %m");
 

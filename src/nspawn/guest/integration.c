@@ -3,7 +3,8 @@
 /* Theory of operation: runs in the outer stage, which still sees the host's files beside the guest's root. The
  * host's files are read as they are; the guest's are reached inside its root alone and replaced by rename, so
  * that a guest's own symlink is never written through. A file that has the wanted content already is left as it
- * is: most starts then write nothing. */
+ * is: most starts then write nothing. A directory that the user mounts over the guest's own is the user's: what is not
+ * asked for is left alone there. */
 
 #include "guest/integration.h"
 
@@ -165,6 +166,8 @@ int integration_resolv_conf(StageContext *context) {
 
         bool automatic = mode == RESOLV_CONF_AUTO;
 
+        if (automatic && mounts_keep(&context->config->mounts, RESOLV_CONF))
+                return 0;
         if (automatic)
                 mode = automatic_resolv_mode(context);
         return report(apply(context->root_fd, resolv_modes[mode].action, resolv_modes[mode].source, RESOLV_CONF),
@@ -231,6 +234,8 @@ int integration_timezone(StageContext *context) {
         bool automatic = mode == TIMEZONE_AUTO;
         int r;
 
+        if (automatic && mounts_keep(&context->config->mounts, LOCALTIME))
+                return 0;
         if (automatic)
                 mode = automatic_timezone_mode(root_is_read_only(context));
         r = mode == TIMEZONE_SYMLINK ? link_zone(context->root_fd)

@@ -68,7 +68,9 @@ static int bind_host_directory(const StageContext *context, const JournalPlace *
         r = users_map_files(context, mount, false);
         if (r < 0)
                 return r;
-        target = root_mount_point(context->root_fd, place->path, true);
+        target = mounts_keep(&context->config->mounts, place->path)
+                ? root_open(context->root_fd, place->path, O_PATH | O_DIRECTORY)
+                : root_mount_point(context->root_fd, place->path, true);
         return target < 0 ? TAKE_FD(target) : mount_attach(mount, target);
 }
 
@@ -94,7 +96,8 @@ static int link_guest(StageContext *context, const JournalPlace *place) {
         const MachineConfig *config = context->config;
 
         /* To what is in an image, or in a mount of the user's on /, the host has no path. */
-        if (!config->source.directory || config->source.pivot.root || mounts_have_root(&config->mounts))
+        if (!config->source.directory || config->source.pivot.root || mounts_have_root(&config->mounts) ||
+            mounts_keep(&config->mounts, place->path))
                 return -EOPNOTSUPP;
         made = root_mkdir(context->root_fd, place->path, 0755);
         if (made < 0)

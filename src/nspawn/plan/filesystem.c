@@ -195,17 +195,46 @@ static bool is_root(const CustomMount *m) {
         return streq(m->destination, "/");
 }
 
-/* Nodes, links and directories of ours have no business in a directory that the user brought along. */
-static bool lies_in_users(const Operation *o, const MountsConfig *mounts) {
-        if (o->kind != OPERATION_NODE && o->kind != OPERATION_SYMLINK && o->kind != OPERATION_DIRECTORY)
+/* The user's mount that path is below. */
+static const CustomMount *find_holder(const MountsConfig *mounts, const char *path) {
+        const CustomMount *holder = NULL;
+
+        for (size_t i = 0; i < mounts->n_items; i++) {
+                const CustomMount *m = &mounts->items[i];
+
+                if (path_below(path, m->destination) && !streq(path, m->destination) &&
+                    (!holder || path_below(m->destination, holder->destination)))
+                        holder = m;
+        }
+        return holder;
+}
+
+/* A temporary directory is empty, and nobody's. */
+bool mounts_keep(const MountsConfig *mounts, const char *path) {
+        const CustomMount *m = find_holder(mounts, path);
+
+        return m && !is_root(m) && m->kind != MOUNT_TMPFS && (m->kind != MOUNT_BIND || !isempty(m->sources[0]));
+}
+
+/* In a directory that the user brought along nothing of ours is made: nodes, links and directories are left out, and
+ * what is mounted there is if there is a place for it. What is below /run/host the payload is promised in any case: it
+ * has a file system of its own then. False: leave it out. */
+static bool adapt_to_users(const MountsConfig *mounts, Operation *o) {
+        static const Operation own_host = {
+                .kind = OPERATION_MOUNT, .where = "/run/host", .what = "tmpfs", .options = "mode=755,size=4m,nr_inodes=1k",
+                .attributes = NOSUID | NODEV | STRICTATIME, .flags = OPERATION_EXISTING,
+        };
+        const char *below_host = startswith(o->where, "/run/host");
+
+        if ((below_host && *below_host == '/') || !mounts_keep(mounts, o->where))
+                return true;
+        if (o->kind == OPERATION_NODE || o->kind == OPERATION_SYMLINK || o->kind == OPERATION_DIRECTORY)
                 return false;
-        if (path_below(o->where, "/run/host"))
-                return false; /* the payload interface is there in any case */
-        for (size_t i = 0; i < mounts->n_items; i++)
-                if (mounts->items[i].kind != MOUNT_TMPFS && !is_root(&mounts->items[i]) &&
-                    path_below(o->where, mounts->items[i].destination))
-                        return true;
-        return false;
+        if (below_host)
+                *o = own_host;
+        else
+                o->flags |= OPERATION_EXISTING | OPERATION_OPTIONAL;
+        return true;
 }
 
 static const CustomMount *find_custom(const MountsConfig *mounts, const char *destination) {
@@ -217,6 +246,8 @@ static const CustomMount *find_custom(const MountsConfig *mounts, const char *de
 
 static bool replaces_default(const Row *rows, size_t n, const MachineConfig *config, const HostFacts *facts,
                              const CustomMount *m) {
+        if (m->kind == MOUNT_INACCESSIBLE)
+                return false;
         for (size_t i = 0; i < n; i++)
                 if (rows[i].operation.kind == OPERATION_MOUNT && applies(rows[i].condition, config, facts) &&
                     streq(rows[i].operation.where, m->destination))
@@ -280,13 +311,16 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
                 int r;
 
                 const CustomMount *m = find_custom(&config->mounts, o.where);
+                const CustomMount *holder = find_holder(&config->mounts, o.where);
 
-                if (!applies(rows[i].condition, config, facts) || lies_in_users(&o, &config->mounts))
+                if (!applies(rows[i].condition, config, facts) || (holder && holder->kind == MOUNT_INACCESSIBLE))
                         continue;
+                if (m && m->kind == MOUNT_INACCESSIBLE)
+                        m = NULL; /* is hidden when it is there */
                 /* The user's own mount takes the place of a default one, in time too: what is below comes after. */
                 if (m && o.kind == OPERATION_MOUNT)
                         o = operation_from_custom(&config->mounts, m, facts);
-                else if (m)
+                else if (m || !adapt_to_users(&config->mounts, &o))
                         continue;
                 /* The whole of /sys is writable on request, and so are its parts. */
                 if (config->env.api_vfs_writable == API_VFS_WRITABLE_YES && path_below(o.where, "/sys"))

@@ -84,6 +84,8 @@ void operation_print(const Operation *o, FILE *f) {
                 fprintf(f, "%u/%u:%u/%u", o->owner.host_uid, o->owner.host_gid, o->owner.guest_uid, o->owner.guest_gid);
         if (o->flags & OPERATION_RECURSIVE)
                 fputs(" recursive", f);
+        if ((o->flags & OPERATION_EXISTING) && o->kind != OPERATION_BIND_SELF) /* of these all are */
+                fputs(" existing", f);
         if (o->flags & OPERATION_OPTIONAL)
                 fputs(" optional", f);
         fputc('\n', f);
