@@ -56,6 +56,8 @@ static int open_source(Machine *m) {
         const SourceConfig *source = &m->config->source;
 
         m->read_only = source->read_only || source->ephemeral;
+        if (source->mstack)
+                return 0; /* in pieces, once the machine has a place to record them */
         if (!source->image)
                 return open_tree_directory(m);
         m->tree_fd = image_open(source->image, &m->read_only);
@@ -68,6 +70,8 @@ static int lock_tree(Machine *m) {
         const char *path = source_path(&m->config->source);
         int r;
 
+        if (m->config->source.mstack)
+                return mount_stack_open(&m->undo, m->config, m->runtime_fd, &m->stack, &m->stack_locks);
         if (!m->config->env.lock)
                 return 0;
         r = machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
@@ -79,10 +83,11 @@ static int lock_tree(Machine *m) {
 
 static int take_users(Machine *m) {
         const SourceConfig *source = &m->config->source;
+        int owner_fd = source->image ? -EBADF : source->mstack ? mount_stack_owner_fd(&m->stack) : m->tree_fd;
 
         if (!m->plan->user_namespace)
                 return 0;
-        return uid_range_take(&m->undo, &m->config->users, source->machine, source->image ? -EBADF : m->tree_fd,
+        return uid_range_take(&m->undo, &m->config->users, source->machine, owner_fd,
                               m->runtime_fd, &m->users_lock, &m->users);
 }
 
@@ -156,7 +161,8 @@ static int attach_image(Machine *m) {
 
         if (!config->source.image)
                 return 0;
-        r = image_attach(&m->undo, &config->source, &config->env, m->tree_fd, m->read_only, &m->image);
+        r = image_attach(&m->undo, config->source.image, &config->source.image_policy, &config->env, m->tree_fd,
+                         m->read_only, &m->image);
         if (r >= 0)
                 notice_read_only(m);
         return r;
@@ -267,6 +273,7 @@ static void on_orphaned(void *userdata) {
                 console_terminal_restore(console_terminal(m->console));
         (void) residue_remove(m->config->source.machine, RESIDUE_OURS);
         (void) image_detach(&m->image);
+        mount_stack_release(&m->stack, m->stack_locks);
         lock_file_release(&m->users_lock);
         machine_lock_release(&m->lock);
 }

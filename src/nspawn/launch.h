@@ -14,6 +14,7 @@
 #include "host/machined.h"
 #include "host/manager-bus.h"
 #include "host/minder.h"
+#include "host/mstack.h"
 #include "host/network.h"
 #include "host/scope.h"
 #include "host/uid-range.h"
@@ -71,6 +72,8 @@ typedef struct Machine {
         int tree_fd, runtime_fd; /* the tree, or the file or disk that holds it */
         bool read_only; /* nothing of tree_fd is ever written */
         Image image;
+        MountStack stack;
+        MachineLock *stack_locks; /* one for each of its entries */
         char runtime_directory[128];
         char *layer_directory;    /* NULL: none, or in memory */
         char **mount_temporaries; /* for each of the configuration's mounts a path, or NULL if it needs none */

@@ -315,6 +315,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .socket_fd = socket_fd,
                 .tree_fd = tree_fd,
                 .image = m->config->source.image ? &m->image : NULL,
+                .stack = m->config->source.mstack ? &m->stack : NULL,
                 .users = m->users,
                 .users_fd = -EBADF,
                 .unix_export_fd = m->run.unix_export_fd,
@@ -326,6 +327,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .root_fd = -EBADF,
                 .place = m->plan->filesystem.root.n_items > 0 ? PLACE_OF_TREE : "",
                 .origin_fd = -EBADF,
+                .stack_fd = -EBADF,
                 .former_fd = -EBADF,
                 .payload_cgroup_fd = -EBADF,
                 .starter_fd = -EBADF,
@@ -336,19 +338,25 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
 }
 
 static int fork_outer_stage(Machine *m, int stage_fd) {
+        const char *directory = m->config->source.directory;
         _cleanup_close_ int tree = -EBADF;
         pid_t pid;
+        int r;
 
         /* Copied here, where the tree's mount is one of our own namespace's: the stage may only place it. */
-        if (!m->config->source.image)
+        if (directory)
                 tree = mount_clone(m->tree_fd, "", true);
-        if (tree < 0 && !m->config->source.image)
-                return log_error_errno(tree, "%s: cannot take a copy of the mount: %m", m->config->source.directory);
+        if (directory && tree < 0)
+                return log_error_errno(tree, "%s: cannot take a copy of the mount: %m", directory);
+        r = mount_stack_clone(&m->stack);
+        if (r < 0)
+                return r;
         pid = process_clone(CLONE_NEWNS, -EBADF, &m->run.outer_pidfd);
         if (pid < 0)
                 return log_error_errno(pid, "cannot create a mount namespace: %m");
         if (pid == 0)
                 become_outer_stage(m, stage_fd, tree);
+        mount_stack_close_clones(&m->stack);
         return 0;
 }
 

@@ -31,12 +31,12 @@ static const char *tree(const char *name) {
 static int resolve_line(const char *line, const char *text, MachineConfig *ret) {
         _cleanup_settings_ Settings cli = {}, file = {};
         _cleanup_free_ char *copy = text ? strdup(text) : NULL;
+        bool named = strstr(line, "-D") || strstr(line, "-M") || strstr(line, "-i ") || strstr(line, "--mstack=");
         char with_tree[512];
         int r;
 
         machine_config_free(ret);
-        (void) snprintf(with_tree, sizeof(with_tree),
-                        strstr(line, "-D") || strstr(line, "-M") || strstr(line, "-i ") ? "%s" : "-D %2$s %1$s", line, tree("tree"));
+        (void) snprintf(with_tree, sizeof(with_tree), named ? "%s" : "-D %2$s %1$s", line, tree("tree"));
         ASSERT_EQ(parse_line(with_tree, &cli), 1);
         r = config_locate(&cli, (const char *const[]){ "/nonexistent", directory, NULL });
         if (r < 0)
@@ -142,7 +142,46 @@ TEST(images) {
         ASSERT_ERR(resolve_line("-i /dev/null", NULL, &c), -EBADF);
         (void) snprintf(line, sizeof(line), "-i %s -D %s", path, tree("tree"));
         ASSERT_ERR(resolve_line(line, NULL, &c), -EINVAL);
-        ASSERT_LOGGED("--directory= and --image=");
+        ASSERT_LOGGED("--directory=, --image= and --mstack=");
+}
+
+TEST(mount_stacks) {
+        _cleanup_config_ MachineConfig c = {};
+        char line[256];
+
+        (void) snprintf(line, sizeof(line), "--mstack=%s", tree("st_1.mstack"));
+        ASSERT_OK(resolve_line(line, NULL, &c));
+        ASSERT_STREQ(c.source.mstack, tree("st_1.mstack"));
+        ASSERT_STREQ(c.source.directory, NULL);
+        ASSERT_STREQ(c.source.machine, "st1");
+        ASSERT_STREQ(source_path(&c.source), c.source.mstack);
+
+        /* By name; a directory of that name comes first. */
+        (void) tree("st-2.mstack");
+        ASSERT_OK(resolve_line("-M st-2", NULL, &c));
+        ASSERT_STREQ(c.source.mstack, tree("st-2.mstack"));
+        ASSERT_STREQ(c.source.machine, "st-2");
+        (void) tree("st-2");
+        ASSERT_OK(resolve_line("-M st-2", NULL, &c));
+        ASSERT_STREQ(c.source.mstack, NULL);
+
+        /* Versions. */
+        (void) tree("st-3.mstack.v");
+        (void) tree("st-3.mstack.v/st-3_1.mstack");
+        (void) tree("st-3.mstack.v/st-3_2.mstack");
+        ASSERT_OK(resolve_line("-M st-3", NULL, &c));
+        ASSERT_STREQ(c.source.mstack, tree("st-3.mstack.v/st-3_2.mstack"));
+        (void) snprintf(line, sizeof(line), "--mstack=%s", tree("st-3.mstack.v"));
+        ASSERT_OK(resolve_line(line, NULL, &c));
+        ASSERT_STREQ(c.source.machine, "st-3");
+
+        (void) snprintf(line, sizeof(line), "--mstack=%s -x", tree("st-2.mstack"));
+        ASSERT_ERR(resolve_line(line, NULL, &c), -EINVAL);
+        ASSERT_LOGGED("--ephemeral cannot be used with --mstack=");
+        (void) snprintf(line, sizeof(line), "--mstack=%s -D /", tree("st-2.mstack"));
+        ASSERT_ERR(resolve_line(line, NULL, &c), -EINVAL);
+        ASSERT_ERR(resolve_line("--mstack=/dev/null", NULL, &c), -ENOTDIR);
+        ASSERT_LOGGED("as mount stack");
 }
 
 TEST(name_validity) {
@@ -391,7 +430,7 @@ TEST(cleanup) {
         ASSERT_STREQ(c.source.machine, "gone");
         ASSERT_EQ(parse_line("--cleanup", &s), 1);
         ASSERT_ERR(config_locate(&s, NULL), -EINVAL);
-        ASSERT_LOGGED("--cleanup needs --machine=, --directory= or --image=");
+        ASSERT_LOGGED("--cleanup needs --machine=, --directory=, --image= or --mstack=");
 }
 
 TEST(credentials) {

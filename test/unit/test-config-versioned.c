@@ -37,7 +37,7 @@ static const char *pick(const char *path, bool image) {
 
         log_set_sink(keep_log, NULL);
         logged[0] = 0;
-        r = versioned_pick(&picked, &named, image);
+        r = versioned_pick(&picked, &named, image ? ".raw" : "", image);
         if (r < 0)
                 return NULL;
         ASSERT_EQ(r == 0, streq(named, "unchanged"));

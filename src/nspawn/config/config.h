@@ -86,11 +86,12 @@ typedef struct PivotConfig {
         char *former; /* where what has been the root will be, in the new one; NULL: nowhere */
 } PivotConfig;
 
-/* Where the root comes from. After config_resolve() machine is set, and one of directory and image
- * unless there is only something to clean up. */
+/* Where the root comes from. After config_resolve() machine is set, and one of directory, image
+ * and mstack unless there is only something to clean up. */
 typedef struct SourceConfig {
         char *directory; /* absolute path on the host, symlinks resolved */
         char *image;     /* the same, of a disk or disk image, instead of a directory; or NULL */
+        char *mstack;    /* the same, of a mount stack */
         ImagePolicy image_policy;
         char *machine;   /* a valid machine name */
         bool ephemeral;
@@ -103,7 +104,7 @@ typedef struct SourceConfig {
 
 /* What the user knows the machine's root by. */
 static inline const char *source_path(const SourceConfig *source) {
-        return source->image ?: source->directory;
+        return source->image ?: source->mstack ?: source->directory;
 }
 
 /* What runs, and how it is told to stop. */

@@ -28,30 +28,58 @@ static bool is_image(mode_t mode) {
         return S_ISREG(mode) || S_ISBLK(mode);
 }
 
-/* A directory, or else a disk image, of that name, or a directory of versions of it. */
-static int find_machine_at(const char *place, const char *name, SourceConfig *source) {
-        static const struct {
-                const char *suffix;
-                bool directory, image;
-        } kinds[] = {
-                { "", true, false },
-                { ".v", true, false },
-                { ".raw", false, true },
-                { ".raw.v", true, true },
-        };
+/* What a machine can be made from. Each kind but the first has a suffix, which is not part of the machine's name. */
+static const struct {
+        size_t offset; /* into SourceConfig */
+        const char *suffix, *what;
+        bool image;
+} kinds[] = {
+        { offsetof(SourceConfig, directory), "", "root directory", false },
+        { offsetof(SourceConfig, image), ".raw", "disk image", true },
+        { offsetof(SourceConfig, mstack), ".mstack", "mount stack", false },
+};
 
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-                _cleanup_free_ char *path = NULL;
-                struct stat st;
+static char **source_of_kind(SourceConfig *source, size_t kind) {
+        return (char **) ((char *) source + kinds[kind].offset);
+}
 
-                if (asprintf(&path, "%s/%s%s", place, name, kinds[i].suffix) < 0)
-                        return log_oom();
-                if (stat(path, &st) < 0 || !(kinds[i].directory ? S_ISDIR(st.st_mode) : is_image(st.st_mode)))
-                        continue;
-                *(kinds[i].image ? &source->image : &source->directory) = TAKE_PTR(path);
-                return 1;
-        }
+/* The kind that is given, or the first if none is. */
+static size_t kind_of_source(SourceConfig *source) {
+        for (size_t i = 1; i < ELEMENTSOF(kinds); i++)
+                if (*source_of_kind(source, i))
+                        return i;
         return 0;
+}
+
+/* 1 if there is something of this kind at path, or versions of it in a directory, else 0. */
+static int take_source(SourceConfig *source, size_t kind, const char *path, const char *version_suffix) {
+        bool image = kinds[kind].image && !*version_suffix;
+        struct stat st;
+        char *found;
+
+        if (asprintf(&found, "%s%s%s", path, kinds[kind].suffix, version_suffix) < 0)
+                return log_oom();
+        if (stat(found, &st) < 0 || !(image ? is_image(st.st_mode) : S_ISDIR(st.st_mode))) {
+                free(found);
+                return 0;
+        }
+        *source_of_kind(source, kind) = found;
+        return 1;
+}
+
+/* A directory, or else a disk image, or a mount stack of that name, or a directory of versions of it. */
+static int find_machine_at(const char *place, const char *name, SourceConfig *source) {
+        _cleanup_free_ char *path = NULL;
+        int r = 0;
+
+        if (asprintf(&path, "%s/%s", place, name) < 0)
+                return log_oom();
+        for (size_t i = 0; i < ELEMENTSOF(kinds) && r == 0; i++) {
+                r = take_source(source, i, path, "");
+                if (r == 0)
+                        r = take_source(source, i, path, ".v");
+        }
+        return r;
 }
 
 static int search_machine(const char *name, const char *const *search, SourceConfig *source) {
@@ -72,17 +100,19 @@ static int search_machine(const char *name, const char *const *search, SourceCon
                         return MIN(r, 0);
         }
         log_error("there is no directory tree \"%s\" in /var/lib/machines or the other places for machines, and no "
-                  "image of that name; give it with --directory= or --image=",
+                  "image or mount stack of that name; give it with --directory=, --image= or --mstack=",
                   name);
         return -ENOENT;
 }
 
-static int check_source(const char *path, mode_t mode, bool image) {
+static int check_source(const char *path, mode_t mode, size_t kind) {
+        bool image = kinds[kind].image;
+
         if (!image && is_image(mode))
-                return log_error_errno(-ENOTDIR, "cannot use %s as root directory: %m; disk images go with --image=",
-                                       path);
+                return log_error_errno(-ENOTDIR, "cannot use %s as %s: %m; disk images go with --image=", path,
+                                       kinds[kind].what);
         if (!image && !S_ISDIR(mode))
-                return log_error_errno(-ENOTDIR, "cannot use %s as root directory: %m", path);
+                return log_error_errno(-ENOTDIR, "cannot use %s as %s: %m", path, kinds[kind].what);
         if (image && S_ISDIR(mode))
                 return log_error_errno(-EISDIR, "cannot use %s as disk image: %m; directory trees go with --directory=",
                                        path);
@@ -92,14 +122,14 @@ static int check_source(const char *path, mode_t mode, bool image) {
 }
 
 /* Replaces the path by one without symlinks. */
-static int canonicalize_source(char **path, bool image) {
+static int canonicalize_source(char **path, size_t kind) {
         struct stat st;
         char *real;
         int r;
 
         if (stat(*path, &st) < 0)
-                return log_error_errno(-errno, "cannot use %s as %s: %m", *path, image ? "disk image" : "root directory");
-        r = check_source(*path, st.st_mode, image);
+                return log_error_errno(-errno, "cannot use %s as %s: %m", *path, kinds[kind].what);
+        r = check_source(*path, st.st_mode, kind);
         if (r < 0)
                 return r;
         real = realpath(*path, NULL);
@@ -115,8 +145,8 @@ static const char *base_name(const char *path) {
         return strrchr(path, '/') + 1;
 }
 
-/* The machine that is the host's own tree goes by the host's name, any other by its directory's or image's. */
-static int name_from_path(const char *path, bool image, char **ret) {
+/* The machine that is the host's own tree goes by the host's name, any other by what it is made from. */
+static int name_from_path(const char *path, const char *kind_suffix, char **ret) {
         char host[HOST_NAME_MAX + 1] = "";
         const char *base = base_name(path), *suffix;
         _cleanup_free_ char *stem = NULL;
@@ -126,7 +156,7 @@ static int name_from_path(const char *path, bool image, char **ret) {
                 (void) gethostname(host, sizeof(host) - 1);
                 base = host;
         }
-        suffix = image ? endswith(base, ".raw") : NULL;
+        suffix = *kind_suffix ? endswith(base, kind_suffix) : NULL;
         stem = strndup(base, suffix ? (size_t) (suffix - base) : strlen(base));
         if (!stem)
                 return log_oom();
@@ -145,16 +175,17 @@ static int name_from_path(const char *path, bool image, char **ret) {
  * the directory they are in. */
 static int name_tree(Settings *cli) {
         SourceConfig *source = &cli->value.source;
-        char **path = source->image ? &source->image : &source->directory;
+        size_t kind = kind_of_source(source);
+        char **path = source_of_kind(source, kind);
         _cleanup_free_ char *given = strdup(*path);
         const char *named;
         int r;
 
         if (!given)
                 return log_oom();
-        r = versioned_pick(path, &given, source->image);
+        r = versioned_pick(path, &given, kinds[kind].suffix, kinds[kind].image);
         if (r >= 0)
-                r = canonicalize_source(path, source->image);
+                r = canonicalize_source(path, kind);
         if (r < 0)
                 return r;
         named = streq(base_name(given), "..") ? *path : given;
@@ -165,7 +196,7 @@ static int name_tree(Settings *cli) {
                         return log_oom();
         }
         if (!source->machine)
-                return name_from_path(named, source->image, &cli->plain_name);
+                return name_from_path(named, kinds[kind].suffix, &cli->plain_name);
         cli->plain_name = strdup(source->machine);
         return cli->plain_name ? 0 : log_oom();
 }
@@ -174,12 +205,12 @@ int config_locate(Settings *cli, const char *const *search) {
         SourceConfig *source = &cli->value.source;
         int r;
 
-        if (source->directory && source->image) {
-                log_error("--directory= and --image= cannot be used together");
+        if (!!source->directory + !!source->image + !!source->mstack > 1) {
+                log_error("--directory=, --image= and --mstack= cannot be used together");
                 return -EINVAL;
         }
         if (source->cleanup && !source->machine && !source_path(source)) {
-                log_error("--cleanup needs --machine=, --directory= or --image=");
+                log_error("--cleanup needs --machine=, --directory=, --image= or --mstack=");
                 return -EINVAL;
         }
         if (source->cleanup && source->machine) {
@@ -198,6 +229,7 @@ int config_locate(Settings *cli, const char *const *search) {
                         return r;
                 settings_mark(cli, value.source.directory);
                 settings_mark(cli, value.source.image);
+                settings_mark(cli, value.source.mstack);
         }
         return name_tree(cli);
 }
@@ -222,6 +254,10 @@ static bool refuse_host_root(const Settings *s) {
 
         return streq_ptr(source->directory, "/") && !source->cleanup && !source->ephemeral &&
                 source->volatile_mode != VOLATILE_YES && source->volatile_mode != VOLATILE_STATE;
+}
+
+static bool refuse_ephemeral_stack(const Settings *s) {
+        return s->value.source.ephemeral && s->value.source.mstack;
 }
 
 static bool refuse_ephemeral_journal(const Settings *s) {
@@ -268,7 +304,8 @@ static bool refuse_chown_of_nothing(const Settings *s) {
         const SourceConfig *source = &s->value.source;
 
         return s->value.users.ownership == OWNERSHIP_CHOWN &&
-                (source->read_only || source->ephemeral || source->volatile_mode != VOLATILE_NO);
+                (source->read_only || source->ephemeral || source->volatile_mode != VOLATILE_NO || source->mstack ||
+                 mounts_have_root(&s->value.mounts));
 }
 
 static bool refuse_no_bind_user(const Settings *s) {
@@ -311,6 +348,8 @@ static const struct {
         { refuse_host_root,
           "the host's own root directory can be used with --ephemeral, --volatile=yes or "
           "--volatile=state only" },
+        { refuse_ephemeral_stack,
+          "--ephemeral cannot be used with --mstack=; --volatile=overlay forgets the changes to a mount stack" },
         { refuse_ephemeral_journal,
           "--ephemeral cannot be used with --link-journal=host or guest; try-host and "
           "try-guest are possible" },
@@ -333,8 +372,8 @@ static const struct {
           "network option" },
         { refuse_no_bind_user, "--bind-user-shell= and --bind-user-group= are of no use without --bind-user=" },
         { refuse_chown_of_nothing,
-          "--private-users-ownership=chown writes to the tree, which --read-only, --volatile= and --ephemeral keep as "
-          "it is: leave one of them out, or use --private-users-ownership=map" },
+          "--private-users-ownership=chown writes to the tree, which --read-only, --volatile=, --ephemeral, --mstack= and "
+          "a mount on / keep as it is: leave one of them out, or use --private-users-ownership=map" },
         { refuse_nesting_on_host_network,
           "--nesting with --private-users= needs a network of the machine's own: add --private-network, "
           "--network-veth or another network option" },

@@ -192,8 +192,8 @@ static int set_pattern(Pattern *p, const char *directory, size_t directory_lengt
 }
 
 /* 1 if path is a pattern, 0 if not. */
-static int read_pattern(const char *path, Pattern *p) {
-        const char *base = strrchr(path, '/') + 1, *dot = endswith(base, ".v"), *suffix = p->image ? ".raw" : "";
+static int read_pattern(const char *path, const char *suffix, Pattern *p) {
+        const char *base = strrchr(path, '/') + 1, *dot = endswith(base, ".v");
         const char *wildcard = find_wildcard(base), *stem = dot;
         size_t parent = (size_t) (base - path);
 
@@ -216,13 +216,13 @@ static int name_after(const Pattern *pattern, const char *path, char **ret) {
         return asprintf(ret, "%.*s%s", (int) (base - path), path, pattern->base) < 0 ? log_oom() : 0;
 }
 
-int versioned_pick(char **path, char **named, bool image) {
+int versioned_pick(char **path, char **named, const char *suffix, bool image) {
         _cleanup_free_ char *picked = NULL, *name = NULL;
         _cleanup_pattern_ Pattern pattern = { .image = image };
         struct stat st;
         int r;
 
-        r = read_pattern(*path, &pattern);
+        r = read_pattern(*path, suffix, &pattern);
         if (r <= 0)
                 return r;
         if (stat(pattern.directory, &st) < 0 || !S_ISDIR(st.st_mode))

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "engine/image.h"
+#include "engine/mstack.h"
 #include "plan/plan.h"
 #include "plan/uid-range.h"
 
@@ -21,7 +22,8 @@ typedef struct StageContext {
         const MachinePlan *plan;
         int socket_fd;     /* to the supervisor, see engine/handshake.h */
         int tree_fd;       /* a detached mount of the directory tree, or of the image's root */
-        const Image *image; /* NULL for a directory tree */
+        const Image *image; /* NULL if it is none */
+        MountStack *stack;  /* the same */
         UserMapping users; /* the guest's */
         int unix_export_fd; /* a detached mount for /run/host/unix-export, or -EBADF */
         const char *runtime_directory; /* of this machine on the host, absolute */
@@ -36,6 +38,7 @@ typedef struct StageContext {
         int root_fd;     /* the guest's root, attached in this mount namespace */
         const char *place; /* below runtime_directory, where the root is attached: "" or a PLACE_OF_* */
         int origin_fd;   /* what "+" sources of mounts are below, if that is not root_fd, or -EBADF */
+        int stack_fd;    /* the layers of a mount stack with a root of its own, or -EBADF */
         int former_fd;   /* a detached mount of the root before --pivot-root=, or -EBADF */
         sd_id128_t uuid; /* the machine's */
         uid_t *bound_ids; /* what plan->bound are in the guest */

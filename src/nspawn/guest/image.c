@@ -101,8 +101,7 @@ static bool is_first(const Image *image, ImagePlace place) {
         return place == (image->plan.slots[IMAGE_ROOT].used ? IMAGE_ROOT : IMAGE_USR);
 }
 
-static int own_slot(StageContext *context, ImagePlace place, int fd) {
-        const Image *image = context->image;
+static int own_slot(StageContext *context, const Image *image, ImagePlace place, int fd) {
         _cleanup_free_ char *what = NULL;
 
         if (asprintf(&what, "%s, %s (%s)", image->path, image_place_name(place),
@@ -111,9 +110,9 @@ static int own_slot(StageContext *context, ImagePlace place, int fd) {
         return users_own_tree(context, fd, what);
 }
 
-/* A detached mount. -ENODEV is left to the caller to tell. */
-static int mount_slot(StageContext *context, ImagePlace place) {
-        const Image *image = context->image;
+/* A detached mount. -ENODEV is left to the caller to tell. measure: the image is what the machine's users are measured
+ * by. */
+static int mount_slot(StageContext *context, const Image *image, ImagePlace place, bool measure) {
         const ImageSlot *slot = &image->plan.slots[place];
         char device[64];
         int fd, r;
@@ -124,13 +123,20 @@ static int mount_slot(StageContext *context, ImagePlace place) {
                 return fd == -ENODEV ? fd : log_mount_error(fd, image, place);
         if (slot->grow)
                 grow(image, place, fd);
-        r = is_first(image, place) ? users_measure_tree(context, fd) : 0;
+        r = measure && is_first(image, place) ? users_measure_tree(context, fd) : 0;
         if (r >= 0)
-                r = own_slot(context, place, fd);
+                r = own_slot(context, image, place, fd);
         if (r >= 0)
                 return fd;
         (void) safe_close(fd);
         return r;
+}
+
+int image_mount_whole(StageContext *context, const Image *image, bool measure) {
+        ImagePlace place = image->plan.slots[IMAGE_ROOT].used ? IMAGE_ROOT : IMAGE_USR;
+        int fd = mount_slot(context, image, place, measure);
+
+        return fd == -ENODEV ? log_mount_error(fd, image, place) : fd;
 }
 
 /* Where there is only a /usr, what leads there is made. */
@@ -143,9 +149,9 @@ static int make_usr_root(StageContext *context) {
         };
         _cleanup_close_ int usr = -EBADF, root = -EBADF;
 
-        usr = mount_slot(context, IMAGE_USR);
+        usr = image_mount_whole(context, context->image, true);
         if (usr < 0)
-                return usr == -ENODEV ? log_mount_error(usr, context->image, IMAGE_USR) : TAKE_FD(usr);
+                return TAKE_FD(usr);
         root = mount_new("tmpfs", NULL, "mode=755,size=25%,nr_inodes=1m", 0);
         if (root < 0)
                 return log_error_errno(root, "cannot make a root directory in memory: %m");
@@ -164,13 +170,7 @@ int image_mount_root(StageContext *context) {
 
         if (!image)
                 return 0;
-        if (!image->plan.slots[IMAGE_ROOT].used)
-                fd = make_usr_root(context);
-        else {
-                fd = mount_slot(context, IMAGE_ROOT);
-                if (fd == -ENODEV)
-                        (void) log_mount_error(fd, image, IMAGE_ROOT);
-        }
+        fd = image->plan.slots[IMAGE_ROOT].used ? image_mount_whole(context, image, true) : make_usr_root(context);
         if (fd < 0)
                 return fd;
         context->tree_fd = fd;
@@ -219,7 +219,7 @@ static int place_slot(StageContext *context, ImagePlace place) {
         if (target < 0)
                 return log_error_errno(target, "%s: no place for its %s partition at %s: %m", image->path,
                                        image_place_name(place), image_place_path(place));
-        mount = mount_slot(context, place);
+        mount = mount_slot(context, image, place, true);
         if (mount == -ENODEV && optional) {
                 log_debug("%s: this kernel cannot mount its %s partition", image->path,
                           image_place_name(place));

@@ -43,7 +43,7 @@ static int step_descriptors(StageContext *context) {
         unsigned first = STDERR_FILENO + 1 + context->n_listen_fds, socket = (unsigned) context->socket_fd;
 
         context->tree_fd = context->payload_cgroup_fd = context->unix_export_fd = context->root_fd = -EBADF;
-        context->users_fd = context->origin_fd = context->former_fd = -EBADF;
+        context->users_fd = context->origin_fd = context->stack_fd = context->former_fd = -EBADF;
         if ((socket > first && close_range(first, socket - 1, 0) < 0) || close_range(socket + 1, ~0U, 0) < 0)
                 return log_error_errno(-errno, "cannot close the host's descriptors: %m");
         return 0;

@@ -31,6 +31,7 @@
 #include "guest/inner.h"
 #include "guest/integration.h"
 #include "guest/journal.h"
+#include "guest/mstack.h"
 #include "guest/privileges.h"
 #include "guest/root-mounts.h"
 #include "guest/root.h"
@@ -137,14 +138,17 @@ static const Step steps[] = {
         { "propagation", step_propagation },
         { "user-namespace", users_make_namespace },
         { "image", image_mount_root },
+        { "stack", mount_stack_mount_root },
         { "root", root_attach },
         { "ephemeral", root_add_ephemeral },
         { "usr", image_mount_usr },
+        { "stack-usr", mount_stack_mount_usr },
         { "root-mounts", root_mounts_add },
         { "pivot", root_pivot },
         { "check-tree", tree_check },
         { "volatile", root_add_volatile },
         { "partitions", image_mount_rest },
+        { "stack-binds", mount_stack_mount_rest },
         { "former-root", root_attach_former },
         { "filesystem", step_filesystem },
         { "check-mounts", tree_check_mounted },

@@ -59,7 +59,7 @@ int root_attach(StageContext *context) {
         int r;
 
         r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
-        if (r >= 0 && !context->image) { /* an image's parts are dealt with one by one */
+        if (r >= 0 && source->directory) { /* parts of others are dealt with one by one */
                 r = users_own_tree(context, context->tree_fd, source->directory);
                 if (r < 0)
                         return r;

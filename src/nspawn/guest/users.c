@@ -127,12 +127,16 @@ static bool may_chown(const StageContext *context) {
         const SourceConfig *source = &context->config->source;
 
         return context->config->users.ownership == OWNERSHIP_AUTO && !source->read_only && !source->ephemeral &&
-                source->volatile_mode == VOLATILE_NO && user_mapping_may_chown(&context->users);
+                !source->mstack && source->volatile_mode == VOLATILE_NO && user_mapping_may_chown(&context->users);
 }
 
 int users_own_tree(StageContext *context, int mount_fd, const char *what) {
         int r;
 
+        if (context->users.chown_tree && context->stack)
+                return log_error_errno(-EBUSY,
+                                       "%s: a change of its owners was interrupted; --directory= with it goes on with that",
+                                       what);
         if (context->users.chown_tree)
                 return chown_tree(context, mount_fd, what);
         if (!context->users.map_tree)

@@ -279,16 +279,16 @@ static int undo_attach(void *userdata) {
         return 0;
 }
 
-int image_attach(UndoLog *undo, const SourceConfig *source, const EnvironmentConfig *env, int fd,
+int image_attach(UndoLog *undo, const char *path, const ImagePolicy *policy, const EnvironmentConfig *env, int fd,
                  bool read_only, Image *ret) {
         int r;
 
-        ret->path = source->image;
+        ret->path = path;
         r = undo_add(undo, "image", undo_attach, ret);
         if (r >= 0)
                 r = check_others(ret->path, fd, read_only);
         if (r >= 0)
-                r = examine(ret, fd, env->file_systems, &source->image_policy, read_only);
+                r = examine(ret, fd, env->file_systems, policy, read_only);
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
                 if (ret->plan.slots[place].used)
                         r = attach_slot(ret, place, fd, env->loop_direct_io);

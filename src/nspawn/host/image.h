@@ -13,9 +13,9 @@
 int image_open(const char *path, bool *read_only) _must_check_;
 
 /* Finds the partitions and attaches loop devices to those that are used; image_detach() is the reversal.
- * The caller holds the image's lock. ret is IMAGE_NONE at first and lives until the undo log has run; fd
+ * The caller holds the image's lock. ret is IMAGE_NONE at first and lives until the undo log has run, as path does; fd
  * stays the caller's. Logs. */
-int image_attach(UndoLog *undo, const SourceConfig *source, const EnvironmentConfig *env, int fd,
+int image_attach(UndoLog *undo, const char *path, const ImagePolicy *policy, const EnvironmentConfig *env, int fd,
                  bool read_only, Image *ret) _must_check_;
 
 /* Waits until a dead machine's mounts are gone, so that all it wrote is in the image on return, and closes

@@ -67,6 +67,19 @@ static int remove_directories(const char *machine) {
         return result;
 }
 
+/* Of a machine that was made from several trees. */
+static void remove_stale_locks(int runtime_fd) {
+        for (size_t i = 0;; i++) {
+                _cleanup_free_ char *tree = NULL;
+                char record[32];
+
+                (void) snprintf(record, sizeof(record), RUNTIME_RECORD_TREE "-%zu", i);
+                if (runtime_record_read(runtime_fd, record, &tree) < 0)
+                        return;
+                machine_lock_remove_stale(tree);
+        }
+}
+
 static int remove_recorded(const char *machine, int runtime_fd) {
         _cleanup_free_ char *cgroup = NULL, *tree = NULL, *users = NULL;
         int r = 0;
@@ -78,6 +91,7 @@ static int remove_recorded(const char *machine, int runtime_fd) {
                                          machine);
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_TREE, &tree) >= 0)
                 machine_lock_remove_stale(tree);
+        remove_stale_locks(runtime_fd);
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_USERS, &users) >= 0)
                 uid_range_remove_stale(users);
         if (r >= 0) {

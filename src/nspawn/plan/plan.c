@@ -73,7 +73,7 @@ void machine_plan_done(MachinePlan *plan) {
 }
 
 void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FILE *f) {
-        fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, config->source.image ? "image" : "directory",
+        fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, config->source.image ? "image" : config->source.mstack ? "mount stack" : "directory",
                 source_path(&config->source));
         if (config->source.pivot.root)
                 fprintf(f, "pivot to: %s\n", config->source.pivot.root);
