@@ -131,6 +131,11 @@ static int add_overlay(StageContext *context, const char *directory, uint64_t at
         users_act_as_host();
         r = lay_over(context, directory, attributes);
         users_act_as_guest(context);
+        if (r == -EINVAL)
+                return log_error_errno(r,
+                                       "%s: cannot lay a temporary layer over the tree: the kernel stacks two overlays "
+                                       "and no more, or this file system cannot be a layer",
+                                       source_path(&context->config->source));
         return r < 0 ? log_error_errno(r, "%s: cannot lay a temporary layer over the tree: %m",
                                        source_path(&context->config->source))
                      : 0;
