@@ -364,11 +364,17 @@ static int log_failure(const Operation *o, int r) {
         if (r == -ENOENT && o->kind == OPERATION_OVERLAY && missing_layer(o->custom))
                 return log_error_errno(r, "cannot set up the overlay %s in the machine: %s: %m", o->where,
                                        missing_layer(o->custom));
+        if (r == -EINVAL && o->kind == OPERATION_OVERLAY && !isempty(o->custom->upper))
+                return log_error_errno(r,
+                                       "cannot set up the overlay %s in the machine: its upper layer lies on a file "
+                                       "system that cannot be one, as overlays cannot (--ephemeral, --volatile=overlay "
+                                       "and mount stacks make the machine's root one), or that is only read",
+                                       o->where);
         if (r == -EINVAL && o->kind == OPERATION_OVERLAY)
                 return log_error_errno(r,
                                        "cannot set up the overlay %s in the machine: the kernel stacks two overlays and "
-                                       "no more (--ephemeral, --volatile=overlay and mount stacks make the root one), "
-                                       "and an upper layer lies on none of them, nor on what is only read",
+                                       "no more (--ephemeral, --volatile=overlay and mount stacks make the machine's "
+                                       "root one)",
                                        o->where);
         return log_error_errno(r, "cannot set up %s in the machine: %m", o->where);
 }

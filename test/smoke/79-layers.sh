@@ -133,6 +133,8 @@ all() {   # ROOT USERS MODE
 
 for root in "${roots[@]}"; do
     for mode in "${modes[@]}"; do
+        # an image that is not written is like a directory in these
+        [[ $root != image || $mode != read-only && $mode != volatile=state ]] || continue
         tap "$root, $mode"                          leaves_nothing all "$root" "" "$mode"
         tap "$root, $mode, with users of its own"   leaves_nothing all "$root" -U "$mode"
     done
