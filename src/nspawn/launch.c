@@ -14,22 +14,20 @@
 #include "launch.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "engine/machine.h"
 #include "fd.h"
 #include "host/devices.h"
+#include "host/ephemeral.h"
 #include "host/image.h"
 #include "host/residue.h"
 #include "host/runtime-directory.h"
-#include "host/temporary.h"
 #include "log.h"
 #include "process.h"
 #include "strv.h"
@@ -70,8 +68,6 @@ static int lock_tree(Machine *m) {
         const char *path = source_path(&m->config->source);
         int r;
 
-        if (m->config->source.mstack)
-                return mount_stack_open(&m->undo, m->config, m->runtime_fd, &m->stack, &m->stack_locks);
         if (!m->config->env.lock)
                 return 0;
         r = machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
@@ -79,6 +75,42 @@ static int lock_tree(Machine *m) {
                 return r;
         r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, path);
         return r < 0 ? log_error_errno(r, "%s: cannot record the tree: %m", m->runtime_directory) : 0;
+}
+
+/* With a copy of its own, the machine has nothing to do with its source any more. */
+static int take_ephemeral_tree(Machine *m) {
+        const SourceConfig *source = &m->config->source;
+        int r;
+
+        /* An ephemeral machine's name is new each time: no later start of that name removes what it left. */
+        residue_remove_dead();
+        r = ephemeral_copy(&m->temporaries, source, &m->tree_fd);
+        if (r == 0) {
+                r = lock_tree(m);
+                if (r >= 0) {
+                        m->layered = source_root_is_writable(source) || mounts_have_root(&m->config->mounts);
+                        return m->layered ? ephemeral_make_layer(&m->temporaries, source, m->tree_fd, &m->layer_directory)
+                                          : 0;
+                }
+                if (r == -EBUSY)
+                        r = ephemeral_copy_in_use(&m->temporaries, source, m->config->output.quiet, &m->tree_fd);
+        }
+        if (r >= 0)
+                m->read_only = source->read_only;
+        return r;
+}
+
+static int take_tree(Machine *m) {
+        int r;
+
+        if (m->config->source.mstack)
+                return mount_stack_open(&m->undo, m->config, m->runtime_fd, &m->stack, &m->stack_locks);
+        if (m->config->source.ephemeral)
+                return take_ephemeral_tree(m);
+        r = lock_tree(m);
+        return r == -EBUSY ? machine_lock_explain(source_path(&m->config->source), m->tree_fd,
+                                                  m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE)
+                           : r;
 }
 
 static int take_users(Machine *m) {
@@ -91,30 +123,6 @@ static int take_users(Machine *m) {
                               m->runtime_fd, &m->users_lock, &m->users);
 }
 
-/* Where the place beside the tree cannot hold an upper layer (read-only, an overlay itself, /dev), memory has to. */
-static int make_layer(Machine *m) {
-        const SourceConfig *source = &m->config->source;
-        struct statfs fs;
-        struct stat st;
-        int r;
-
-        if (!source->ephemeral)
-                return 0;
-        /* An ephemeral machine's name is new each time: no later start of that name removes what it left. */
-        residue_remove_dead();
-        if (fstatfs(m->tree_fd, &fs) >= 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
-                return 0;
-        if (fstat(m->tree_fd, &st) >= 0 && S_ISBLK(st.st_mode))
-                return 0;
-        r = temporary_make_beside(&m->undo, m->runtime_fd, m->n_temporaries, source_path(source), &m->layer_directory);
-        if (r == -EROFS || r == -EACCES || r == -EINVAL)
-                return 0;
-        if (r < 0)
-                return log_error_errno(r, "%s: cannot make a temporary layer beside it: %m", source_path(source));
-        m->n_temporaries++;
-        return 0;
-}
-
 /* A bind without a source gets an empty directory; so does an overlay for its upper layer or, where that is given, for
  * the working directory that the kernel wants beside it. */
 static int make_mount_temporary(Machine *m, const CustomMount *mount, char **ret) {
@@ -125,12 +133,9 @@ static int make_mount_temporary(Machine *m, const CustomMount *mount, char **ret
         if (!bind && !overlay)
                 return 0;
         r = overlay && *mount->upper
-                ? temporary_make_beside(&m->undo, m->runtime_fd, m->n_temporaries, mount->upper, ret)
-                : temporary_make(&m->undo, m->runtime_fd, m->n_temporaries, "/var/tmp", "nspawn", ret);
-        if (r < 0)
-                return log_error_errno(r, "cannot make a temporary directory for %s: %m", mount->destination);
-        m->n_temporaries++;
-        return 0;
+                ? temporary_make_beside(&m->temporaries, mount->upper, ret)
+                : temporary_make(&m->temporaries, "/var/tmp", "nspawn", ret);
+        return r < 0 ? log_error_errno(r, "cannot make a temporary directory for %s: %m", mount->destination) : 0;
 }
 
 static int make_mount_temporaries(Machine *m) {
@@ -211,6 +216,7 @@ static int make_runtime_directory(Machine *m) {
         r = runtime_directory_make(&m->undo, machine, &m->runtime_fd);
         if (r < 0)
                 return r;
+        m->temporaries = (Temporaries){ .undo = &m->undo, .runtime_fd = m->runtime_fd };
         (void) snprintf(m->runtime_directory, sizeof(m->runtime_directory), "%s/%s", RUNTIME_ROOT, machine);
         r = make_places(m);
         return r < 0 ? r : make_propagation_directory(m);
@@ -427,19 +433,17 @@ static int prepare(Machine *m) {
 
         if (geteuid() != 0)
                 return log_error_errno(-EPERM, "this takes root's privileges");
-        r = open_source(m);
-        if (r >= 0)
-                r = block_signals(); /* from here on there is something to undo */
+        r = block_signals(); /* from here on there is something to undo */
         if (r >= 0)
                 r = machine_lock_name(&m->undo, &m->lock, m->config->source.machine);
         if (r >= 0)
                 r = make_runtime_directory(m);
         if (r >= 0)
-                r = lock_tree(m);
+                r = open_source(m);
+        if (r >= 0)
+                r = take_tree(m);
         if (r >= 0)
                 r = take_users(m);
-        if (r >= 0)
-                r = make_layer(m);
         if (r >= 0)
                 r = make_mount_temporaries(m);
         if (r >= 0)

@@ -17,6 +17,7 @@
 #include "host/mstack.h"
 #include "host/network.h"
 #include "host/scope.h"
+#include "host/temporary.h"
 #include "host/uid-range.h"
 #include "plan/plan.h"
 #include "supervise/console.h"
@@ -75,9 +76,10 @@ typedef struct Machine {
         MountStack stack;
         MachineLock *stack_locks; /* one for each of its entries */
         char runtime_directory[128];
-        char *layer_directory;    /* NULL: none, or in memory */
+        Temporaries temporaries;
+        bool layered;             /* an ephemeral machine's changes go to a layer over the tree */
+        char *layer_directory;    /* for that; NULL: in memory */
         char **mount_temporaries; /* for each of the configuration's mounts a path, or NULL if it needs none */
-        unsigned n_temporaries;
         MachineLock lock;
         LockFile users_lock;
         UserMapping users;

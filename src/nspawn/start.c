@@ -320,6 +320,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .users_fd = -EBADF,
                 .unix_export_fd = m->run.unix_export_fd,
                 .runtime_directory = m->runtime_directory,
+                .layered = m->layered,
                 .layer_directory = m->layer_directory,
                 .mount_temporaries = m->mount_temporaries,
                 .console_is_pty = m->console_mode != CONSOLE_PIPE,

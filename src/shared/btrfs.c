@@ -189,15 +189,10 @@ static int open_holders(int fd, int snapshot_fd, const Child *child, int *ret, i
 
 static int snapshot(int fd, int parent_fd, const char *name, unsigned depth);
 
-/* What has been renamed since is not an error: the source may be in use. A snapshot that is being made or was made in
- * its own source does not become a part of it. */
-static int snapshot_child(int fd, int snapshot_fd, const Child *child, unsigned depth) {
-        _cleanup_close_ int holder = -EBADF, copy = -EBADF, source = -EBADF;
-        int r;
+/* A snapshot that is being made or was made in its own source does not become a part of it. */
+static int replace_child(int holder, int copy, const Child *child, unsigned depth) {
+        _cleanup_close_ int source = -EBADF;
 
-        r = open_holders(fd, snapshot_fd, child, &holder, &copy);
-        if (r < 0)
-                return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EXDEV ? 0 : r;
         if (unlinkat(copy, child->name, AT_REMOVEDIR) < 0)
                 return errno == ENOENT || errno == ENOTDIR || errno == ENOTEMPTY ? 0 : -errno;
         if (depth == 0 && child->directory == BTRFS_FIRST_FREE_OBJECTID && startswith(child->name, ".#"))
@@ -206,6 +201,23 @@ static int snapshot_child(int fd, int snapshot_fd, const Child *child, unsigned 
         if (source < 0 || !btrfs_is_subvolume(source))
                 return 0;
         return snapshot(source, copy, child->name, depth + 1);
+}
+
+/* What has been renamed since is not an error: the source may be in use. */
+static int snapshot_child(int fd, int snapshot_fd, const Child *child, unsigned depth) {
+        _cleanup_close_ int holder = -EBADF, copy = -EBADF;
+        struct stat st;
+        int r;
+
+        r = open_holders(fd, snapshot_fd, child, &holder, &copy);
+        if (r < 0)
+                return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EXDEV ? 0 : r;
+        if (fstat(holder, &st) < 0)
+                return -errno;
+        r = replace_child(holder, copy, child, depth);
+        if (r < 0)
+                return r;
+        return futimens(copy, (const struct timespec[]){ st.st_atim, st.st_mtim }) < 0 ? -errno : 0;
 }
 
 static int make_like(int fd, int snapshot_fd) {

@@ -30,6 +30,23 @@ int fd_reopen(int fd, int flags) {
         return r < 0 ? -errno : r;
 }
 
+int open_parent(const char *path, const char **ret_name) {
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *parent = NULL;
+        int fd;
+
+        if (!slash || !slash[1])
+                return -EINVAL;
+        parent = strndup(path, (size_t) (slash - path) ?: 1);
+        if (!parent)
+                return -ENOMEM;
+        fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        *ret_name = slash + 1;
+        return fd;
+}
+
 int read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size = 0, space = 0;

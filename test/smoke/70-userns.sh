@@ -169,7 +169,9 @@ tap "volatile=overlay"                   writes /root no -U --volatile=overlay
 tap "volatile=overlay, ephemeral"        writes /root no -U -x --volatile=overlay
 tap "volatile=state"                     writes /var no -U --volatile=state
 tap "volatile=state, the rest"           read_only -U --volatile=state
-tap "volatile=state, ephemeral"          writes /root no -U -x --volatile=state
+tap "volatile=state, ephemeral"          writes /var no -U -x --volatile=state
+tap "volatile=state, ephemeral, the rest" read_only -U -x --volatile=state
+tap "read-only, ephemeral"               read_only -U -x --read-only
 tap "ephemeral, in a given range"        writes /root no -x --private-users=524288 --private-users-ownership=map
 tap "ephemeral, identity"                writes /root no -x --private-users=identity
 

@@ -107,6 +107,11 @@ static inline const char *source_path(const SourceConfig *source) {
         return source->image ?: source->mstack ?: source->directory;
 }
 
+/* Whether the machine can write to its root directory, be it that all is forgotten. */
+static inline bool source_root_is_writable(const SourceConfig *source) {
+        return !source->read_only || source->volatile_mode == VOLATILE_OVERLAY;
+}
+
 /* What runs, and how it is told to stop. */
 typedef struct PayloadConfig {
         StartMode mode;

@@ -27,7 +27,8 @@ typedef struct StageContext {
         UserMapping users; /* the guest's */
         int unix_export_fd; /* a detached mount for /run/host/unix-export, or -EBADF */
         const char *runtime_directory; /* of this machine on the host, absolute */
-        const char *layer_directory; /* for an ephemeral machine's changes; NULL: in memory */
+        bool layered; /* an ephemeral machine's changes go to a layer over the tree */
+        const char *layer_directory; /* for that; NULL: in memory */
         char *const *mount_temporaries; /* for each of the configuration's mounts a directory on the host, or NULL */
         const char *stage; /* what this process runs now */
         bool console_is_pty; /* false: the payload gets the caller's stdio */

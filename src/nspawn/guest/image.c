@@ -243,7 +243,8 @@ int image_mount_usr(StageContext *context) {
 
 /* Whether --volatile= leaves a place to the image. /usr is mounted already, and again where a layer or a mount on /
  * covers it. */
-static bool is_wanted(const MachineConfig *config, ImagePlace place) {
+static bool is_wanted(const StageContext *context, ImagePlace place) {
+        const MachineConfig *config = context->config;
         VolatileMode mode = config->source.volatile_mode;
 
         switch (place) {
@@ -251,7 +252,7 @@ static bool is_wanted(const MachineConfig *config, ImagePlace place) {
                 return false;
         case IMAGE_USR:
                 return !config->source.pivot.root &&
-                        (root_has_volatile_layer(config) ||
+                        (root_has_volatile_layer(context) ||
                          (mounts_have_root(&config->mounts) && mode != VOLATILE_YES));
         case IMAGE_VAR:
         case IMAGE_TMP:
@@ -267,7 +268,7 @@ int image_mount_rest(StageContext *context) {
         if (!context->image)
                 return 0;
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
-                if (context->image->plan.slots[place].used && is_wanted(context->config, place))
+                if (context->image->plan.slots[place].used && is_wanted(context, place))
                         r = place_slot(context, place);
         return r;
 }

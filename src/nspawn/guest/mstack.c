@@ -254,7 +254,7 @@ int mount_stack_mount_rest(StageContext *context) {
 
         if (!stack)
                 return 0;
-        if (root_has_volatile_layer(context->config))
+        if (root_has_volatile_layer(context))
                 r = mount_stack_mount_usr(context);
         for (size_t i = 0; i < stack->plan.n_items && r >= 0; i++)
                 if (stack->plan.items[i].kind == STACK_BIND && !is_emptied(context->config, stack->plan.items[i].key))

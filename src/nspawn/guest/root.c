@@ -55,7 +55,6 @@ int root_stack(StageContext *context, int mount, int *fd) {
 /* The clone would otherwise share its mount events with the host's mount of the tree. */
 int root_attach(StageContext *context) {
         const SourceConfig *source = &context->config->source;
-        bool read_only = source->read_only;
         int r;
 
         r = mount_set_propagation(context->tree_fd, "", MS_SLAVE, true);
@@ -64,7 +63,7 @@ int root_attach(StageContext *context) {
                 if (r < 0)
                         return r;
         }
-        if (r >= 0 && read_only)
+        if (r >= 0 && source->read_only)
                 r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, true);
         if (r >= 0)
                 r = root_stack(context, context->tree_fd, &context->root_fd);
@@ -88,12 +87,17 @@ static int open_layer(StageContext *context, const char *directory, int *ret) {
         return mount < 0 ? TAKE_FD(mount) : root_stack(context, mount, ret);
 }
 
-/* The upper layer's root is the merged root: it takes over what the tree's root is like. */
+/* The upper layer's root is the merged root: it takes over what the tree's root is like. A working directory that has
+ * been used by an overlay of this kind (see below) may not be used again, so the one of the last run goes. */
 static int make_layer(int layer_fd, int lower_fd, int *ret_upper, int *ret_work) {
         _cleanup_close_ int upper = -EBADF, work = -EBADF;
         struct stat st;
+        int r;
 
-        if ((mkdirat(layer_fd, "upper", 0755) < 0 || mkdirat(layer_fd, "work", 0700) < 0) && errno != EEXIST)
+        r = remove_tree_at(layer_fd, "work");
+        if (r < 0)
+                return r;
+        if (mkdirat(layer_fd, "work", 0700) < 0 || (mkdirat(layer_fd, "upper", 0755) < 0 && errno != EEXIST))
                 return -errno;
         upper = openat(layer_fd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         work = openat(layer_fd, "work", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -105,7 +109,9 @@ static int make_layer(int layer_fd, int lower_fd, int *ret_upper, int *ret_work)
         return 0;
 }
 
-static int lay_over(StageContext *context, const char *directory, uint64_t attributes) {
+/* "volatile": nothing is written out for the sake of a crash, since after one nobody wants the layer. Else the end of
+ * the overlay would wait for all that anybody has written to the file system that holds it. */
+static int lay_over(StageContext *context, const char *directory) {
         _cleanup_close_ int layer = -EBADF, upper = -EBADF, work = -EBADF, mount = -EBADF, lower = -EBADF;
         char options[160];
         int r;
@@ -118,18 +124,18 @@ static int lay_over(StageContext *context, const char *directory, uint64_t attri
         if (r < 0)
                 return r;
         (void) snprintf(options, sizeof(options),
-                        "lowerdir=/proc/self/fd/%i,upperdir=/proc/self/fd/%i,workdir=/proc/self/fd/%i", lower, upper,
-                        work);
-        mount = mount_new("overlay", NULL, options, attributes);
+                        "lowerdir=/proc/self/fd/%i,upperdir=/proc/self/fd/%i,workdir=/proc/self/fd/%i,volatile", lower,
+                        upper, work);
+        mount = mount_new("overlay", NULL, options, 0);
         return mount < 0 ? TAKE_FD(mount) : root_stack(context, mount, &context->root_fd);
 }
 
 /* Overlayfs works in its layers as the user that mounts it. */
-static int add_overlay(StageContext *context, const char *directory, uint64_t attributes) {
+static int add_overlay(StageContext *context, const char *directory) {
         int r;
 
         users_act_as_host();
-        r = lay_over(context, directory, attributes);
+        r = lay_over(context, directory);
         users_act_as_guest(context);
         if (r == -EINVAL)
                 return log_error_errno(r,
@@ -202,27 +208,21 @@ static int cover_var(StageContext *context) {
         return mount < 0 ? TAKE_FD(mount) : mount_attach(mount, target);
 }
 
-/* A root that is to be only read stays so: nothing could tell its layer from the tree then. */
 int root_add_ephemeral(StageContext *context) {
-        const SourceConfig *source = &context->config->source;
-        bool read_only = source->read_only && source->volatile_mode == VOLATILE_NO &&
-                !mounts_have_root(&context->config->mounts);
-
-        return source->ephemeral ? add_overlay(context, context->layer_directory, read_only ? MOUNT_ATTR_RDONLY : 0)
-                                 : 0;
+        return context->layered ? add_overlay(context, context->layer_directory) : 0;
 }
 
-bool root_has_volatile_layer(const MachineConfig *config) {
-        return config->source.volatile_mode == VOLATILE_OVERLAY &&
-                (!config->source.ephemeral || mounts_have_root(&config->mounts));
+bool root_has_volatile_layer(const StageContext *context) {
+        return context->config->source.volatile_mode == VOLATILE_OVERLAY &&
+                (!context->layered || mounts_have_root(&context->config->mounts));
 }
 
 int root_add_volatile(StageContext *context) {
         const SourceConfig *source = &context->config->source;
         int r = 0;
 
-        if (root_has_volatile_layer(context->config))
-                return add_overlay(context, NULL, 0);
+        if (root_has_volatile_layer(context))
+                return add_overlay(context, NULL);
         if (source->volatile_mode == VOLATILE_YES)
                 r = replace_by_usr(context);
         else if (source->volatile_mode == VOLATILE_STATE)

@@ -15,7 +15,7 @@ int root_add_ephemeral(StageContext *context);
 int root_add_volatile(StageContext *context);
 
 /* Whether the latter is a layer of its own: where --ephemeral has laid one that will do, it is not. */
-bool root_has_volatile_layer(const MachineConfig *config);
+bool root_has_volatile_layer(const StageContext *context);
 
 /* For who puts something in the place of what is root_fd so far. The first gives whatever is on top at the machine's
  * place; the second attaches a detached mount there, and *fd becomes an fd for its root. Silent. */

@@ -145,7 +145,7 @@ static int take_tree(MachineLock *lock, const char *directory, int tree_fd, Lock
 }
 
 /* One that is only read, by others and by us, can be shared. */
-static int refuse_tree(const char *directory, int tree_fd, LockMode mode) {
+int machine_lock_explain(const char *directory, int tree_fd, LockMode mode) {
         MachineLock probe = MACHINE_LOCK_NONE;
         bool only_read = mode == LOCK_EXCLUSIVE && take_tree(&probe, directory, tree_fd, LOCK_SHARED, 0) >= 0;
 
@@ -163,7 +163,7 @@ int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, i
         int r = take_tree(lock, directory, tree_fd, mode, TIMEOUT_USEC);
 
         if (r == -EBUSY)
-                return refuse_tree(directory, tree_fd, mode);
+                return r;
         if (r < 0)
                 return log_error_errno(r, "cannot lock %s in %s: %m", directory, TREE_LOCKS);
         r = undo_add(undo, "tree locks", undo_tree_locks, lock);

@@ -20,11 +20,14 @@ typedef struct MachineLock {
  * lock must be MACHINE_LOCK_NONE at first and live until the undo log has run, which releases it. */
 int machine_lock_name(UndoLog *undo, MachineLock *lock, const char *machine) _must_check_;
 
-/* The same for a tree, disk image or disk: tree_fd refers to it (O_PATH will do), directory is its absolute path. LOCK_SHARED for
- * a machine that does not write to it. Where the holding directory refuses a lock file, the inode lock does
- * alone. */
+/* The same for a tree, disk image or disk, but -EBUSY is left to the caller to tell: tree_fd refers to it (O_PATH will
+ * do), directory is its absolute path. LOCK_SHARED for a machine that does not write to it. Where the holding directory
+ * refuses a lock file, the inode lock does alone. */
 int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, int tree_fd,
                       LockMode mode) _must_check_;
+
+/* Logs why that was -EBUSY, and what helps. Returns -EBUSY. */
+int machine_lock_explain(const char *directory, int tree_fd, LockMode mode);
 
 /* Removes the lock files that a dead machine left for a tree; those that somebody holds stay. Silent. */
 void machine_lock_remove_stale(const char *directory);
