@@ -28,6 +28,7 @@
 #include "host/image.h"
 #include "host/residue.h"
 #include "host/runtime-directory.h"
+#include "host/template.h"
 #include "log.h"
 #include "process.h"
 #include "strv.h"
@@ -438,6 +439,8 @@ static int prepare(Machine *m) {
                 r = machine_lock_name(&m->undo, &m->lock, m->config->source.machine);
         if (r >= 0)
                 r = make_runtime_directory(m);
+        if (r >= 0)
+                r = template_make(&m->temporaries, &m->config->source, m->config->env.lock, m->config->output.quiet);
         if (r >= 0)
                 r = open_source(m);
         if (r >= 0)

@@ -234,4 +234,178 @@ tap "image elsewhere: a layer"                image_forgets "$smoke_work/disk.ra
 tap "an image in use: a clone"                leaves_nothing image_beside_writer "$xfs/disk.raw" 0
 tap "an image in use, elsewhere: refused"     leaves_nothing image_beside_writer "$smoke_work/disk.raw" 1
 
+# --- with everything else ----------------------------------------------------------------------------------------
+
+for d in "$bb" "$btrfs/sub" "$xfs/dir"; do echo low >"$d/srv/low/file"; done
+
+# Whether /, /root, /var and /mnt can be written to, and what is in /mnt
+# shellcheck disable=SC2016
+look='for d in / /root /var /mnt; do if touch "$d/probe" 2>/dev/null; then echo rw; else echo ro; fi; done; cat /mnt/file 2>/dev/null || true'
+
+with() {   # EXPECTED ARG…: that, or a part of the message when it is refused
+    local out expected=$1
+    shift
+    out=$(n -x -D "$where" "${users[@]}" "$@" /bin/sh -c "$look" 2>&1 | tr '\n' ' ') || true
+    if [[ $expected == r[ow]\ * ]]; then
+        [[ $out == "$expected " ]] || { echo "${users[*]} $*: expected '$expected', is '$out'"; wrong=1; }
+    else
+        [[ $out == *"$expected"* ]] || { echo "${users[*]} $*: expected '$expected', is '$out'"; wrong=1; }
+    fi
+    [[ ! $(find "$where" -name probe) ]] || { echo "${users[*]} $*: written through to the tree"; wrong=1; }
+    rm -f "$bind/probe"
+}
+combinations() {   # KIND TREE [USERS…]
+    local kind=$1 where=$2 wrong='' upper='rw rw rw rw low'
+    local -a users=("${@:3}")
+    [[ $kind != layer ]] || upper='its upper layer lies on a file system that cannot be one'
+    with 'rw rw rw rw'
+    with 'ro ro ro ro' --read-only
+    with 'ro ro rw ro' --volatile=state
+    with 'rw rw rw rw low' --volatile=overlay --overlay=+/srv/low::/mnt
+    with "$upper" --overlay=+/srv/low:+/srv/up:/mnt
+    if [[ $kind != shared ]]; then   # which takes its time
+        with 'rw rw rw rw' --volatile=overlay
+        with 'takes a tree whose /bin, /sbin and /lib are links' --volatile=yes
+        with 'rw rw rw rw bound' --bind="$bind:/mnt:idmap"
+        with 'rw rw rw ro bound' --bind-ro="$bind:/mnt:idmap"
+        with 'ro ro ro rw bound' --bind="$bind:/mnt:idmap" --read-only
+        with 'rw rw rw rw' --bind=:/mnt
+        with 'rw rw rw rw' --tmpfs=/mnt
+        with 'ro ro ro rw' --tmpfs=/mnt --read-only
+        with 'rw rw rw rw' --inaccessible=/mnt
+        with 'rw rw rw rw low' --overlay=+/srv/low::/mnt
+        with 'rw rw rw rw bound' --overlay="$bind::/mnt"
+        with 'rw rw rw ro bound' --overlay-ro="+/srv/low:$bind:/mnt"
+        with 'ro ro rw rw bound' --overlay="$bind::/mnt" --volatile=state
+    fi
+    [[ ! $wrong ]] || fail "see above"
+}
+shared_combinations() {
+    runs_on "$xfs/dir"
+    combinations shared "$xfs/dir" "$@"
+    ends
+}
+tap "a layer and everything else"             leaves_nothing combinations layer "$bb"
+tap "the same, with users of its own"         leaves_nothing combinations layer "$bb" -U
+tap "a snapshot and everything else"          leaves_nothing combinations snapshot "$btrfs/sub"
+tap "the same, with users of its own"         leaves_nothing combinations snapshot "$btrfs/sub" -U
+tap "shared blocks and everything else"       leaves_nothing shared_combinations
+tap "the same, with users of its own"         leaves_nothing shared_combinations -U
+
+# --- templates ---------------------------------------------------------------------------------------------------
+
+listing() { (cd "$1" && find . ! -type d -printf '%p %y %m %U %G %s %T@ %l\n' -o -printf '%p %y %m %U %G %T@\n' | sort); }
+
+made() {   # TEMPLATE PLACE [ARG…]
+    local before
+    before=$(listing "$1")
+    n --template="$1" -D "$2" --read-only "${@:3}" /bin/true
+    equal "$(listing "$2")" "$before" "the copy"
+    [[ ! $(find "${2%/*}" -maxdepth 1 -name '.#*') ]] || fail "temporary files are left"
+    n --template=/nonexistent -D "$2" /bin/sh -c 'echo new >/root/new'
+    [[ -e $2/root/new && ! -e $1/root/new ]] || fail "the tree is not a copy"
+}
+snapshotted() {
+    made "$btrfs/sub" "$btrfs/new"
+    equal "$(cat "$btrfs/new/srv/nested/deeper/file")" deeper "a subvolume in it"
+    btrfs subvolume show "$btrfs/new" >/dev/null
+    btrfs -q subvolume create "$btrfs/empty"
+    made "$btrfs/sub" "$btrfs/empty"
+    made "$btrfs/dir" "$btrfs/newdir"
+    btrfs subvolume show "$btrfs/newdir" >/dev/null
+}
+copied() {
+    made "$xfs/dir" "$xfs/new"
+    made "$bb" "$smoke_work/new"
+    mkdir "$smoke_work/empty"
+    made "$btrfs/sub" "$smoke_work/empty"
+}
+by_name() {
+    mount -t tmpfs tmpfs /var/lib
+    status_of n -M "$smoke_prefix-named" --template="$bb" /bin/sh -c 'echo new >/root/new'
+    equal "$status$(cat "/var/lib/machines/$smoke_prefix-named/root/new")" 0new "status and what was written"
+    umount /var/lib
+}
+not_made() {   # STATUS MESSAGE ARG…
+    local expected=$1 message=$2
+    shift 2
+    leaves_nothing status_of n "$@" /bin/true 2>"$smoke_work/err"
+    equal "$status" "$expected" "status"
+    equal "$(grep -c . "$smoke_work/err")" "$expected" "lines of the message"
+    has "$(cat "$smoke_work/err")" "$message"
+}
+not_needed() {
+    mkdir -p "$smoke_work/full"
+    cp -a "$bb/." "$smoke_work/full"
+    rm "$smoke_work/full/srv/low/file"
+    not_made 0 "" -D "$smoke_work/full" --template="$bb"
+    [[ ! -e $smoke_work/full/srv/low/file ]] || fail "it was replaced"
+}
+refusals() {
+    touch "$smoke_work/file"
+    not_made 1 "--template=/nonexistent" -D "$smoke_work/x" --template=/nonexistent
+    not_made 1 "this is no directory" -D "$smoke_work/x" --template="$smoke_work/file"
+    not_made 1 "the directory it is in cannot be used" -D "$smoke_work/x/y" --template="$bb"
+    mkdir -p "$smoke_work/mounted"
+    mount -t tmpfs tmpfs "$smoke_work/mounted"
+    not_made 1 "is a mount point" -D "$smoke_work/mounted" --template="$bb"
+    umount "$smoke_work/mounted"
+}
+in_use() {
+    runs_on "$1"
+    status_of n -D "$2" -M "$smoke_prefix-x" --template="$1" --read-only /bin/true 2>"$smoke_work/err"
+    equal "$status" "$3" "status"
+    [[ $3 == 0 ]] || has "$(cat "$smoke_work/err")" "is in use by a machine that writes to it"
+    ends
+}
+
+# slowly ARG…: a copy that takes 20 ms and more for each file, in the background; sets $tracer and $copier
+slow=(strace -o /dev/null -e trace=fchownat -e inject=fchownat:delay_enter=20000)
+slowly() {
+    "${slow[@]}" "$NSPAWN" --register=no --pipe --template="$bb" -D "$smoke_work/slow" "$@" /bin/true </dev/null \
+        >"$smoke_work/err" 2>&1 &
+    tracer=$!
+    wait_for 10 copying
+    copier=$(pgrep -x -P "$tracer" nspawn)
+    supervisors+=("$copier" "$tracer")
+}
+copying() { compgen -G "$smoke_work/.#slow.*/*" >/dev/null; }
+
+interrupted() {   # SIGNAL
+    slowly
+    kill -s "$1" "$copier"
+    wait_exit "$tracer" 10
+    equal "$status" 1 "status"
+    has "$(cat "$smoke_work/err")" "the copy was interrupted"
+    [[ ! -e $smoke_work/slow ]] || fail "a part of the copy is there"
+}
+killed_copying() {
+    slowly
+    kill -KILL "$copier"
+    wait_exit "$tracer" 10
+    [[ ! -e $smoke_work/slow ]] || fail "a part of the copy is there"
+    compgen -G "$smoke_work/.#slow.*" >/dev/null || fail "there is nothing to be removed"
+    made "$bb" "$smoke_work/slow"
+    rm -r "$smoke_work/slow"
+}
+progress() {   # EXPECTED-COUNT ARG…: what is seen on a terminal
+    local out
+    out=$("$smoke_top/test/lib/terminal" -- "${slow[@]}" "$NSPAWN" "${@:2}" --register=no --console=pipe --read-only \
+        --template="$bb" -D "$smoke_work/slow" /bin/true)
+    (($(grep -oE 'copying: [0-9]+ files, [0-9]+ MB' <<<"$out" | wc -l) ${1})) || fail "the terminal shows: $out"
+    rm -r "$smoke_work/slow"
+}
+
+tap "template: a snapshot"                    snapshotted
+tap "template: a copy"                        copied
+tap "template: by name"                       by_name
+tap "template: a tree that is there stays"    not_needed
+tap "template: refusals"                      refusals
+tap "template in use: refused"                in_use "$bb" "$smoke_work/x" 1
+tap "template in use: a snapshot"             in_use "$btrfs/sub" "$btrfs/x" 0
+tap "template: SIGTERM"                       leaves_nothing interrupted TERM
+tap "template: SIGINT"                        leaves_nothing interrupted INT
+tap "template: SIGKILL, and the next start"   leaves_nothing killed_copying
+tap "template: progress on a terminal"        progress ">= 2"
+tap "template: no progress when quiet"        progress "== 0" -q
 tap_done

@@ -46,6 +46,13 @@ static int resolve_line(const char *line, const char *text, MachineConfig *ret) 
         return config_resolve(&cli, text ? &file : NULL, ret);
 }
 
+static int locate_alone(const char *line) {
+        _cleanup_settings_ Settings cli = {};
+
+        ASSERT_EQ(parse_line(line, &cli), 1);
+        return config_locate(&cli, NULL);
+}
+
 #define _cleanup_config_ _cleanup_(machine_config_free)
 
 TEST(names) {
@@ -105,6 +112,49 @@ TEST(symlinks_name_the_machine) {
         ASSERT_OK(resolve_line("-D .", NULL, &c));
         ASSERT_STREQ(c.source.machine, "tree");
         ASSERT_OK(chdir("/"));
+}
+
+TEST(templates) {
+        _cleanup_config_ MachineConfig c = {};
+        char line[256], path[128];
+
+        /* What is not there yet: by path, symlinks on the way resolved; by name, in the first place for machines. */
+        (void) tree("template");
+        (void) tree("place");
+        (void) snprintf(path, sizeof(path), "%s/way", directory);
+        ASSERT_OK(symlink("place", path));
+        (void) snprintf(line, sizeof(line), "-D %s/way/new_1 --template=%s/template", directory, directory);
+        ASSERT_OK(resolve_line(line, NULL, &c));
+        (void) snprintf(path, sizeof(path), "%s/place/new_1", directory);
+        ASSERT_STREQ(c.source.directory, path);
+        ASSERT_STREQ(c.source.template, tree("template"));
+        ASSERT_STREQ(c.source.machine, "new1");
+        ASSERT_OK(resolve_line("-M new --template=t", NULL, &c));
+        ASSERT_STREQ(c.source.directory, "/nonexistent/new");
+        ASSERT_STREQ(c.source.machine, "new");
+        ASSERT_OK(resolve_line("-M tree --template=t", NULL, &c));
+        ASSERT_STREQ(c.source.directory, tree("tree"));
+        ASSERT_ERR(resolve_line("-D /nonexistent/..", NULL, &c), -ENOENT);
+
+        /* With --ephemeral it is the tree. */
+        (void) snprintf(line, sizeof(line), "-x -M a --template=%s", tree("template"));
+        ASSERT_OK(resolve_line(line, NULL, &c));
+        ASSERT_STREQ(c.source.directory, tree("template"));
+        ASSERT_STREQ(c.source.template, NULL);
+        ASSERT_STREQ(c.source.machine, "a");
+
+        ASSERT_TRUE(resolve_line("-D /tmp --template=t -x", NULL, &c) < 0);
+        ASSERT_LOGGED("--template= cannot be used with --ephemeral");
+        ASSERT_TRUE(resolve_line("--template=t", "[Exec]\nEphemeral=yes\n", &c) < 0);
+        ASSERT_LOGGED("--template= cannot be used with --ephemeral");
+        (void) snprintf(line, sizeof(line), "-i %s/template.raw --template=t", directory);
+        (void) snprintf(path, sizeof(path), "%s/template.raw", directory);
+        ASSERT_OK(write_new_file_at(AT_FDCWD, path, "x", 1, 0600));
+        ASSERT_TRUE(resolve_line(line, NULL, &c) < 0);
+        ASSERT_LOGGED("cannot be used with --image=");
+        ASSERT_OK(unlink(path));
+        ASSERT_ERR(locate_alone("--template=t"), -EINVAL);
+        ASSERT_LOGGED("--template= needs --directory= or --machine=");
 }
 
 TEST(images) {

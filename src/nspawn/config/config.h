@@ -94,6 +94,7 @@ typedef struct SourceConfig {
         char *mstack;    /* the same, of a mount stack */
         ImagePolicy image_policy;
         char *machine;   /* a valid machine name */
+        char *template;  /* absolute path of the tree that directory becomes a copy of if it is missing or empty; or NULL */
         bool ephemeral;
         bool read_only;
         VolatileMode volatile_mode;

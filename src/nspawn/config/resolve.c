@@ -99,6 +99,10 @@ static int search_machine(const char *name, const char *const *search, SourceCon
                 if (r != 0)
                         return MIN(r, 0);
         }
+        if (source->template) /* it will be made there */
+                return asprintf(&source->directory, "%s/%s", search ? search[0] : "/var/lib/machines", name) < 0 ?
+                        log_oom() :
+                        0;
         log_error("there is no directory tree \"%s\" in /var/lib/machines or the other places for machines, and no "
                   "image or mount stack of that name; give it with --directory=, --image= or --mstack=",
                   name);
@@ -121,12 +125,32 @@ static int check_source(const char *path, mode_t mode, size_t kind) {
         return 0;
 }
 
+/* A tree that is yet to be made: no symlinks on the way there. If there is no way there, that is said when it is made. */
+static int canonicalize_parent(char **path) {
+        const char *base = strrchr(*path, '/') + 1;
+        _cleanup_free_ char *parent = strndup(*path, MAX((size_t) (base - *path - 1), (size_t) 1)), *real = NULL;
+        char *whole;
+
+        if (!parent)
+                return log_oom();
+        real = realpath(parent, NULL);
+        if (!real)
+                return 0;
+        if (asprintf(&whole, "%s/%s", streq(real, "/") ? "" : real, base) < 0)
+                return log_oom();
+        free(*path);
+        *path = whole;
+        return 0;
+}
+
 /* Replaces the path by one without symlinks. */
-static int canonicalize_source(char **path, size_t kind) {
+static int canonicalize_source(char **path, size_t kind, bool may_be_missing) {
         struct stat st;
         char *real;
         int r;
 
+        if (stat(*path, &st) < 0 && errno == ENOENT && may_be_missing)
+                return canonicalize_parent(path);
         if (stat(*path, &st) < 0)
                 return log_error_errno(-errno, "cannot use %s as %s: %m", *path, kinds[kind].what);
         r = check_source(*path, st.st_mode, kind);
@@ -185,7 +209,7 @@ static int name_tree(Settings *cli) {
                 return log_oom();
         r = versioned_pick(path, &given, kinds[kind].suffix, kinds[kind].image);
         if (r >= 0)
-                r = canonicalize_source(path, kind);
+                r = canonicalize_source(path, kind, source->template);
         if (r < 0)
                 return r;
         named = streq(base_name(given), "..") ? *path : given;
@@ -199,6 +223,23 @@ static int name_tree(Settings *cli) {
                 return name_from_path(named, kinds[kind].suffix, &cli->plain_name);
         cli->plain_name = strdup(source->machine);
         return cli->plain_name ? 0 : log_oom();
+}
+
+/* Alone with --ephemeral, the template is the tree. */
+static int locate_template(Settings *cli) {
+        SourceConfig *source = &cli->value.source;
+
+        if (!source->template || source->cleanup || source_path(source))
+                return 0;
+        if (source->ephemeral) {
+                source->directory = TAKE_PTR(source->template);
+                settings_mark(cli, value.source.directory);
+                return 0;
+        }
+        if (source->machine)
+                return 0;
+        log_error("--template= needs --directory= or --machine=, to say what is made of it");
+        return -EINVAL;
 }
 
 int config_locate(Settings *cli, const char *const *search) {
@@ -217,6 +258,9 @@ int config_locate(Settings *cli, const char *const *search) {
                 cli->plain_name = strdup(source->machine);
                 return cli->plain_name ? 0 : log_oom();
         }
+        r = locate_template(cli);
+        if (r < 0)
+                return r;
 
         if (!source_path(source)) {
                 if (source->machine)
@@ -258,6 +302,14 @@ static bool refuse_host_root(const Settings *s) {
 
 static bool refuse_ephemeral_stack(const Settings *s) {
         return s->value.source.ephemeral && s->value.source.mstack;
+}
+
+static bool refuse_template_image(const Settings *s) {
+        return s->value.source.template && (s->value.source.image || s->value.source.mstack);
+}
+
+static bool refuse_template_ephemeral(const Settings *s) {
+        return s->value.source.template && s->value.source.ephemeral && !s->value.source.cleanup;
 }
 
 static bool refuse_ephemeral_journal(const Settings *s) {
@@ -350,6 +402,10 @@ static const struct {
           "--volatile=state only" },
         { refuse_ephemeral_stack,
           "--ephemeral cannot be used with --mstack=; --volatile=overlay forgets the changes to a mount stack" },
+        { refuse_template_image, "--template= makes a directory tree, and cannot be used with --image= or --mstack=" },
+        { refuse_template_ephemeral,
+          "--template= cannot be used with --ephemeral: a copy of a copy would be thrown away; leave out "
+          "--directory= to run on a snapshot of the template itself" },
         { refuse_ephemeral_journal,
           "--ephemeral cannot be used with --link-journal=host or guest; try-host and "
           "try-guest are possible" },

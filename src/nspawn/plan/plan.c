@@ -75,6 +75,8 @@ void machine_plan_done(MachinePlan *plan) {
 void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FILE *f) {
         fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, config->source.image ? "image" : config->source.mstack ? "mount stack" : "directory",
                 source_path(&config->source));
+        if (config->source.template)
+                fprintf(f, "template: %s\n", config->source.template);
         if (config->source.pivot.root)
                 fprintf(f, "pivot to: %s\n", config->source.pivot.root);
         if (config->source.pivot.former)
