@@ -7,9 +7,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -201,6 +203,35 @@ static int remove_directory(Removal *removal, int parent_fd, const char *name, u
         return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
+/* Immutable or append-only, as whoever could write here may have made it. */
+static void clear_protection(int fd) {
+        unsigned flags;
+
+        if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+                return;
+        flags &= ~(unsigned) (FS_IMMUTABLE_FL | FS_APPEND_FL);
+        (void) ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+/* Of the directory and of an entry in it; nothing else can be protected. */
+static void clear_protections(int dir_fd, const char *name) {
+        _cleanup_close_ int path = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), fd = -EBADF;
+        struct stat st;
+
+        clear_protection(dir_fd);
+        if (path < 0 || fstat(path, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+                return;
+        fd = fd_reopen(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        if (fd >= 0)
+                clear_protection(fd);
+}
+
+static int remove_entry(Removal *removal, int dir_fd, const char *name, unsigned depth) {
+        if (unlinkat(dir_fd, name, 0) >= 0)
+                return 0;
+        return errno == EISDIR || errno == EPERM ? remove_directory(removal, dir_fd, name, depth) : -errno;
+}
+
 /* Takes dir_fd. */
 static int remove_children(Removal *removal, int dir_fd, unsigned depth) {
         DIR *d = fdopendir(dir_fd);
@@ -212,9 +243,13 @@ static int remove_children(Removal *removal, int dir_fd, unsigned depth) {
                 return r;
         }
         for (struct dirent *e; r >= 0 && (e = readdir(d));) {
-                if (streq(e->d_name, ".") || streq(e->d_name, "..") || unlinkat(dirfd(d), e->d_name, 0) >= 0)
+                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
                         continue;
-                r = errno == EISDIR || errno == EPERM ? remove_directory(removal, dirfd(d), e->d_name, depth) : -errno;
+                r = remove_entry(removal, dirfd(d), e->d_name, depth);
+                if (r != -EPERM && r != -ENOTDIR)
+                        continue;
+                clear_protections(dirfd(d), e->d_name);
+                r = remove_entry(removal, dirfd(d), e->d_name, depth);
         }
         (void) closedir(d);
         return r;
@@ -234,6 +269,7 @@ int remove_tree_at(int dir_fd, const char *path) {
         if (top < 0)
                 return -errno;
         removal.top_fd = top;
+        clear_protection(top);
         /* Each round removes all it reaches and may have brought directories up: again until it is empty. */
         for (;;) {
                 int fd;

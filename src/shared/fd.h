@@ -46,6 +46,6 @@ int fd_set_nonblock(int fd, bool on);
 /* fcntl FD_CLOEXEC on or off. */
 int fd_set_cloexec(int fd, bool on);
 
-/* Recursively removes what is at path below dir_fd, crossing no mount point and following no symlink.
- * Missing is success. */
+/* Recursively removes what is at path below dir_fd, crossing no mount point and following no symlink. What is in it may
+ * be immutable. Missing is success. */
 int remove_tree_at(int dir_fd, const char *path);

@@ -75,7 +75,7 @@ made_inside() {   # what the machine makes of subvolumes goes too, however deep,
     local own
     start -q --register=no -x -D "$btrfs/sub" -M "$smoke_prefix-inside" --pipe /bin/sh -c 'echo here; sleep 60'
     until_shown here 10
-    own=$(echo "$btrfs"/.#sub.*)
+    own=$(find "$btrfs" -maxdepth 1 -type d -name '.#sub.*')
     [[ -d $own ]] || fail "there is no snapshot beside the tree"
     for d in a a/b a/b/c; do btrfs -q subvolume create "$own/$d"; done
     btrfs -q subvolume snapshot -r "$own/a" "$own/root/r"
@@ -169,6 +169,34 @@ shares() {   # no block of the file is written a second time
     rm "$xfs/dir/large"
 }
 
+protect() {   # as the machine could
+    local own
+    own=$(find "$xfs" -maxdepth 1 -type d -name '.#dir.*')
+    mkdir -p "$own/root/d/e"
+    touch "$own/root/d/f" "$own/root/d/e/g"
+    chattr +i "$own/root/d/f" "$own/root/d/e"
+    chattr +a "$own/root/d" "$own"
+    ! rm "$own/root/d/f" 2>/dev/null
+}
+immutable() {   # what the machine protects is removed all the same, in the end and by a later start
+    local writer
+    runs_on "$xfs/dir"
+    writer=$supervisor
+    start -q --register=no -x -D "$xfs/dir" --pipe /bin/sh -c 'echo here; sleep 60'
+    until_shown here 10
+    protect
+    ends
+    start -q --register=no -x -D "$xfs/dir" --pipe /bin/sh -c 'echo here; sleep 60'
+    until_shown here 10
+    protect
+    # shellcheck disable=SC2046
+    kill -KILL "$supervisor" $(descendants "$supervisor")
+    supervisor=$writer
+    ends
+    wait_for 5 no_strangers || { strangers; fail "processes are left"; }
+    n -x -D "$bb" /bin/true
+}
+
 refused_beside_writer() {
     runs_on "$bb"
     status_of n -x -D "$bb" /bin/true 2>"$smoke_work/err"
@@ -201,6 +229,7 @@ tap "beside a writer: a snapshot"             beside_writer "$btrfs/sub" btrfs
 tap "beside a writer: shared blocks on btrfs" beside_writer "$btrfs/dir" btrfs
 tap "beside a writer: shared blocks on xfs"   beside_writer "$xfs/dir" xfs
 tap "shared blocks are shared"                leaves_nothing shares
+tap "immutable files in a copy"                leaves_nothing immutable
 tap "beside a writer: else refused"           leaves_nothing refused_beside_writer
 tap "a writer beside a snapshot"              writer_beside "$btrfs/sub" 0
 tap "a writer beside a layer is refused"      writer_beside "$bb" 1
@@ -258,12 +287,12 @@ combinations() {   # KIND TREE [USERS…]
     local kind=$1 where=$2 wrong='' upper='rw rw rw rw low'
     local -a users=("${@:3}")
     [[ $kind != layer ]] || upper='its upper layer lies on a file system that cannot be one'
-    with 'rw rw rw rw'
-    with 'ro ro ro ro' --read-only
-    with 'ro ro rw ro' --volatile=state
-    with 'rw rw rw rw low' --volatile=overlay --overlay=+/srv/low::/mnt
     with "$upper" --overlay=+/srv/low:+/srv/up:/mnt
-    if [[ $kind != shared ]]; then   # which takes its time
+    with 'ro ro rw ro' --volatile=state
+    if [[ $kind != shared ]]; then   # which waits a second each time for the tree to become free
+        with 'rw rw rw rw'
+        with 'ro ro ro ro' --read-only
+        with 'rw rw rw rw low' --volatile=overlay --overlay=+/srv/low::/mnt
         with 'rw rw rw rw' --volatile=overlay
         with 'takes a tree whose /bin, /sbin and /lib are links' --volatile=yes
         with 'rw rw rw rw bound' --bind="$bind:/mnt:idmap"
@@ -360,9 +389,9 @@ in_use() {
 }
 
 # slowly ARG…: a copy that takes 20 ms and more for each file, in the background; sets $tracer and $copier
-slow=(strace -o /dev/null -e trace=fchownat -e inject=fchownat:delay_enter=20000)
+slow=(strace -o /dev/null -e trace=fchownat -e)
 slowly() {
-    "${slow[@]}" "$NSPAWN" --register=no --pipe --template="$bb" -D "$smoke_work/slow" "$@" /bin/true </dev/null \
+    "${slow[@]}" inject=fchownat:delay_enter=20000 "$NSPAWN" --register=no --pipe --template="$bb" -D "$smoke_work/slow" "$@" /bin/true </dev/null \
         >"$smoke_work/err" 2>&1 &
     tracer=$!
     wait_for 10 copying
@@ -390,7 +419,7 @@ killed_copying() {
 }
 progress() {   # EXPECTED-COUNT ARG…: what is seen on a terminal
     local out
-    out=$("$smoke_top/test/lib/terminal" -- "${slow[@]}" "$NSPAWN" "${@:2}" --register=no --console=pipe --read-only \
+    out=$("$smoke_top/test/lib/terminal" -- "${slow[@]}" inject=fchownat:delay_enter=2000 "$NSPAWN" "${@:2}" --register=no --console=pipe --read-only \
         --template="$bb" -D "$smoke_work/slow" /bin/true)
     (($(grep -oE 'copying: [0-9]+ files, [0-9]+ MB' <<<"$out" | wc -l) ${1})) || fail "the terminal shows: $out"
     rm -r "$smoke_work/slow"
