@@ -331,7 +331,7 @@ static int copy_entry(Copier *c, int from_dir, int to_dir, const char *name, uns
         r = report(c);
         if (r >= 0)
                 r = copy_entry_of(c, from, to_dir, name, depth);
-        if (r < 0)
+        if (r < 0 && r != -EEXIST) /* what is renamed meanwhile may be read twice */
                 return r;
         c->path_length = length;
         c->progress->path[length] = 0;

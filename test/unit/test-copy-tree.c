@@ -5,12 +5,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -334,12 +336,60 @@ TEST(sharing_or_nothing) {
         ASSERT_OK(copy(&options));
 }
 
+/* What the name leads to is another thing at each moment. */
+static _noreturn_ void exchange_for_ever(void) {
+        static const char *const names[] = { FROM "/link", FROM "/fifo", FROM "/device", FROM "/directory" };
+
+        for (unsigned i = 0;; i++)
+                (void) renameat2(AT_FDCWD, FROM "/file", AT_FDCWD, names[i % ELEMENTSOF(names)], RENAME_EXCHANGE);
+}
+
+TEST(tree_that_changes) {
+        pid_t pid;
+
+        begin();
+        make_file("/mnt/secret", "secret");
+        make_file(FROM "/file", "public");
+        ASSERT_OK(symlink("/mnt/secret", FROM "/link"));
+        ASSERT_OK(mkfifo(FROM "/fifo", 0600));
+        ASSERT_OK(mknod(FROM "/device", S_IFCHR | 0600, makedev(1, 5))); /* /dev/zero, which has no end */
+        ASSERT_OK(mkdir(FROM "/directory", 0755));
+        pid = fork();
+        ASSERT_OK(pid);
+        if (pid == 0)
+                exchange_for_ever();
+        for (unsigned i = 0; i < 300; i++) {
+                DIR *d;
+
+                ASSERT_OK(copy(NULL));
+                d = opendir(TO);
+                ASSERT_TRUE(d);
+                for (struct dirent *e; (e = readdir(d));)
+                        if (e->d_type == DT_REG) {
+                                _cleanup_free_ char *text = NULL;
+
+                                ASSERT_OK(read_file_at(dirfd(d), e->d_name, 100, &text, NULL));
+                                ASSERT_STREQ(text, "public");
+                        }
+                (void) closedir(d);
+                ASSERT_OK(remove_tree_at(AT_FDCWD, TO));
+                ASSERT_OK(mkdir(TO, 0755));
+        }
+        ASSERT_OK(kill(pid, SIGKILL));
+        ASSERT_EQ(waitpid(pid, NULL, 0), pid);
+        same_text("/mnt/secret", "secret");
+        ASSERT_OK(unlink("/mnt/secret"));
+}
+
+/* As if it had been read before: neither followed nor replaced. */
 TEST(name_that_is_taken) {
         begin();
         make_file(FROM "/file", "text");
+        make_file(FROM "/other", "text");
         ASSERT_OK(symlink("/mnt/outside", TO "/file"));
-        ASSERT_ERR(copy(NULL), -EEXIST);
+        ASSERT_OK(copy(NULL));
         ASSERT_TRUE(access("/mnt/outside", F_OK) < 0);
+        same_text(TO "/other", "text");
 }
 
-TEST_MAIN
+TEST_MAIN_FOR_ROOT
