@@ -176,6 +176,26 @@ static bool same_backing(const LoopBacking *a, const LoopBacking *b) {
         return a->device == b->device && a->inode == b->inode;
 }
 
+/* By the path that the kernel has for it. A device that has nothing to do with us is not opened: that would wait for
+ * whoever sets it up or takes it down, and for the flush that belongs to it. */
+static bool seems_backed_by(int sys_fd, const char *name, const LoopBacking *backing) {
+        _cleanup_free_ char *path = NULL;
+        char attribute[NAME_MAX + 32];
+        LoopBacking found;
+        struct statx st;
+        size_t n;
+
+        (void) snprintf(attribute, sizeof(attribute), "%s/loop/backing_file", name);
+        if (read_file_at(sys_fd, attribute, PATH_MAX, &path, &n) < 0 || n == 0)
+                return false;
+        path[n - 1] = 0; /* the newline */
+        if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_INO, &st) < 0)
+                return false;
+        found = (LoopBacking){ makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino,
+                               S_ISBLK(st.stx_mode) ? makedev(st.stx_rdev_major, st.stx_rdev_minor) : 0 };
+        return same_backing(backing, &found);
+}
+
 static bool is_busy(int number, const LoopBacking *backing, bool only_writable) {
         _cleanup_close_ int fd = open_loop(number, true), exclusive = -EBADF;
         struct loop_info64 info = {};
@@ -197,13 +217,11 @@ int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) {
         if (!d)
                 return -ENOENT;
         for (struct dirent *e; result < 0 && (e = readdir(d));) {
-                char path[NAME_MAX + 32];
                 int number, end = 0;
 
                 if (sscanf(e->d_name, "loop%i%n", &number, &end) != 1 || e->d_name[end] || number == except)
                         continue;
-                (void) snprintf(path, sizeof(path), "%s/loop/backing_file", e->d_name);
-                if (faccessat(dirfd(d), path, F_OK, 0) >= 0 && is_busy(number, backing, only_writable))
+                if (seems_backed_by(dirfd(d), e->d_name, backing) && is_busy(number, backing, only_writable))
                         result = number;
         }
         (void) closedir(d);

@@ -37,8 +37,8 @@ typedef struct LoopBacking {
 int loop_backing(int loop_fd, LoopBacking *ret) _must_check_;
 
 /* The number of a loop device with this behind it that somebody has mounted or opened exclusively, but for the one
- * of the number except (-1 for none). only_writable: those that are read only do not count. -ENOENT if there is
- * none. */
+ * of the number except (-1 for none). only_writable: those that are read only do not count. A file that our own
+ * paths do not lead to is not found. -ENOENT if there is none. */
 int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) _must_check_;
 
 /* "/dev/loopN" if that is where the device is, else a path that is good in this process only. */

@@ -151,12 +151,16 @@ TEST(path_of_a_node) {
 }
 
 TEST(who_has_it) {
-        _cleanup_close_ int backing = make_backing(), a = -EBADF, b = -EBADF, holder = -EBADF;
+        _cleanup_close_ int backing = -EBADF, a = -EBADF, b = -EBADF, holder = -EBADF;
+        char path[] = "/var/tmp/nspawn-test-XXXXXX", other[64];
         LoopBacking found = {}, own;
         struct stat st;
         int number;
 
         TEST_NEEDS_ROOT;
+        backing = mkostemp(path, O_CLOEXEC);
+        ASSERT_OK(backing);
+        ASSERT_OK(ftruncate(backing, 4096));
         ASSERT_OK(fstat(backing, &st));
         own = (LoopBacking){ st.st_dev, st.st_ino, 0 };
         a = attach(backing, false);
@@ -180,6 +184,12 @@ TEST(who_has_it) {
         ASSERT_OK(holder);
         ASSERT_ERR(loop_find_busy(&own, true, -1), -ENOENT);
         ASSERT_OK(loop_find_busy(&own, false, -1));
+        (void) snprintf(other, sizeof(other), "%s.other", path);
+        ASSERT_OK(link(path, other)); /* the kernel has the old name, which leads there as well */
+        ASSERT_OK(loop_find_busy(&own, false, -1));
+        ASSERT_OK(unlink(path));
+        ASSERT_OK(unlink(other));
+        ASSERT_ERR(loop_find_busy(&own, false, -1), -ENOENT);
         own.inode++;
         ASSERT_ERR(loop_find_busy(&own, false, -1), -ENOENT);
 }
