@@ -349,7 +349,7 @@ static int log_failure(const Operation *o, int r) {
                                        "cannot bind %s to %s in the machine: the owners of a mount there are mapped "
                                        "already",
                                        o->what, o->where);
-        if (r == -EROFS && o->custom)
+        if (r == -EROFS && o->custom && !streq(o->where, "/"))
                 return log_error_errno(r,
                                        "%s does not exist in the machine and cannot be made: %m; make it in the tree, "
                                        "or use --ephemeral",
