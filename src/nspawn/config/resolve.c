@@ -82,6 +82,15 @@ static int find_machine_at(const char *place, const char *name, SourceConfig *so
         return r;
 }
 
+static int place_machine(const char *place, const char *name, char **ret) {
+        char *path;
+
+        if (asprintf(&path, "%s/%s", place, name) < 0)
+                return log_oom();
+        *ret = path;
+        return 0;
+}
+
 static int search_machine(const char *name, const char *const *search, SourceConfig *source) {
         static const char *const standard[] = {
                 "/etc/machines",
@@ -100,9 +109,7 @@ static int search_machine(const char *name, const char *const *search, SourceCon
                         return MIN(r, 0);
         }
         if (source->template) /* it will be made there */
-                return asprintf(&source->directory, "%s/%s", search ? search[0] : "/var/lib/machines", name) < 0 ?
-                        log_oom() :
-                        0;
+                return place_machine(search ? search[0] : "/var/lib/machines", name, &source->directory);
         log_error("there is no directory tree \"%s\" in /var/lib/machines or the other places for machines, and no "
                   "image or mount stack of that name; give it with --directory=, --image= or --mstack=",
                   name);

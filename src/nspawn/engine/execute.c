@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "engine/operation-failure.h"
 #include "engine/overlay.h"
 #include "fd.h"
 #include "log.h"
@@ -328,57 +329,6 @@ static const operation_function_t functions[] = {
         [OPERATION_FILE] = do_file,           [OPERATION_OVERLAY] = do_overlay,
 };
 
-/* The first layer of the host's that is not there. */
-static const char *missing_layer(const CustomMount *m) {
-        for (size_t i = 0; m->sources[i]; i++)
-                if (!m->source_in_guest[i] && access(m->sources[i], F_OK) < 0)
-                        return m->sources[i];
-        return m->upper && !m->upper_in_guest && *m->upper && access(m->upper, F_OK) < 0 ? m->upper : NULL;
-}
-
-static int log_failure(const Operation *o, int r) {
-        bool bind = o->kind == OPERATION_BIND_HOST || o->kind == OPERATION_BIND_SELF;
-
-        if (r == -EINVAL && o->idmap != BIND_IDMAP_NONE)
-                return log_error_errno(r,
-                                       "cannot bind %s to %s in the machine: a file system there cannot show files "
-                                       "under other owners",
-                                       o->what, o->where);
-        if (r == -EPERM && o->idmap != BIND_IDMAP_NONE)
-                return log_error_errno(r,
-                                       "cannot bind %s to %s in the machine: the owners of a mount there are mapped "
-                                       "already",
-                                       o->what, o->where);
-        if (r == -EROFS && o->custom && !streq(o->where, "/"))
-                return log_error_errno(r,
-                                       "%s does not exist in the machine and cannot be made: %m; make it in the tree, "
-                                       "or use --ephemeral",
-                                       o->where);
-        if (r == -ENOENT && o->kind == OPERATION_MOUNT && (o->flags & OPERATION_EXISTING))
-                return log_error_errno(r,
-                                       "there is no %s in what is mounted above it in the machine, where nothing is "
-                                       "made: make it a directory first",
-                                       o->where);
-        if (bind)
-                return log_error_errno(r, "cannot bind %s to %s in the machine: %m", o->what, o->where);
-        if (r == -ENOENT && o->kind == OPERATION_OVERLAY && missing_layer(o->custom))
-                return log_error_errno(r, "cannot set up the overlay %s in the machine: %s: %m", o->where,
-                                       missing_layer(o->custom));
-        if (r == -EINVAL && o->kind == OPERATION_OVERLAY && !isempty(o->custom->upper))
-                return log_error_errno(r,
-                                       "cannot set up the overlay %s in the machine: its upper layer lies on a file "
-                                       "system that cannot be one, as overlays cannot (--ephemeral, --volatile=overlay "
-                                       "and mount stacks make the machine's root one), or that is only read",
-                                       o->where);
-        if (r == -EINVAL && o->kind == OPERATION_OVERLAY)
-                return log_error_errno(r,
-                                       "cannot set up the overlay %s in the machine: the kernel stacks two overlays and "
-                                       "no more (--ephemeral, --volatile=overlay and mount stacks make the machine's "
-                                       "root one)",
-                                       o->where);
-        return log_error_errno(r, "cannot set up %s in the machine: %m", o->where);
-}
-
 int execute_operations(ExecuteContext *context, const OperationList *list) {
         for (size_t i = 0; i < list->n_items; i++) {
                 const Operation *o = &list->items[i];
@@ -389,7 +339,7 @@ int execute_operations(ExecuteContext *context, const OperationList *list) {
                         continue;
                 }
                 if (r < 0)
-                        return log_failure(o, r);
+                        return operation_log_failure(o, r);
         }
         return 0;
 }

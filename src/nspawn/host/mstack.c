@@ -47,10 +47,13 @@ static int read_stack(const char *path, StackPlan *plan) {
 }
 
 static int lock_entry(UndoLog *undo, int runtime_fd, size_t number, StackEntry *entry, MachineLock *lock) {
+        LockMode mode = entry->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE;
         char record[32];
         int r;
 
-        r = machine_lock_tree(undo, lock, entry->path, entry->fd, entry->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
+        r = machine_lock_tree(undo, lock, entry->path, entry->fd, mode);
+        if (r == -EBUSY)
+                return machine_lock_explain(entry->path, entry->fd, mode);
         if (r < 0)
                 return r;
         (void) snprintf(record, sizeof(record), RUNTIME_RECORD_TREE "-%zu", number);
