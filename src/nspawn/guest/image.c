@@ -47,12 +47,44 @@ static int grow_btrfs(int fd, const Partition *partition) {
         return ioctl(fd, BTRFS_IOC_RESIZE, &args) < 0 ? -errno : 0;
 }
 
+/* The kernel's headers do not have these; they are XFS's own interface. */
+struct xfs_geometry {
+        uint32_t block_size, rt_extent_size, ag_blocks, ag_count, log_blocks, sector_size, inode_size,
+                inode_percent;
+        uint64_t blocks, rt_blocks, rt_extents, log_start;
+        uint8_t uuid[16];
+        uint32_t stripe_unit, stripe_width;
+        int32_t version;
+        uint32_t flags, log_sector_size, rt_sector_size, directory_block_size;
+};
+struct xfs_growth {
+        uint64_t blocks;
+        uint32_t inode_percent;
+};
+
+#define XFS_GET_GEOMETRY _IOR('X', 100, struct xfs_geometry)
+#define XFS_GROW _IOW('X', 110, struct xfs_growth)
+
+static int grow_xfs(int fd, const Partition *partition) {
+        struct xfs_geometry geometry;
+        struct xfs_growth growth;
+
+        if (ioctl(fd, XFS_GET_GEOMETRY, &geometry) < 0)
+                return -errno;
+        growth = (struct xfs_growth){
+                .blocks = partition->size / geometry.block_size,
+                .inode_percent = geometry.inode_percent,
+        };
+        return growth.blocks <= geometry.blocks || ioctl(fd, XFS_GROW, &growth) >= 0 ? 0 : -errno;
+}
+
 static const struct {
         const char *fstype;
         int (*grow)(int fd, const Partition *partition);
 } growers[] = {
         { "ext4", grow_ext4 },
         { "btrfs", grow_btrfs },
+        { "xfs", grow_xfs },
 };
 
 /* A machine on a file system that is too small still runs. */
