@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dl.h"
+#include "hex.h"
 #include "log.h"
 
 #define BLKID_SECTOR 512u /* libblkid counts in these, whatever the disk does */
@@ -175,13 +176,6 @@ static int check_headers(int fd, uint64_t size, unsigned *ret_sector_size) {
 }
 
 /* — tables — */
-
-static int hex_value(char c) {
-        return c >= '0' && c <= '9'    ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-}
 
 static sd_id128_t parse_uuid(const char *s) {
         sd_id128_t id = {};
