@@ -228,14 +228,26 @@ int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) {
         return result;
 }
 
-void loop_path(int loop_fd, char *ret, size_t size) {
-        struct loop_info64 info;
-        struct stat st, node;
+static bool is_path_of(const char *path, dev_t device) {
+        struct stat st;
 
-        if (fstat(loop_fd, &st) >= 0 && ioctl(loop_fd, LOOP_GET_STATUS64, &info) >= 0) {
-                (void) snprintf(ret, size, "/dev/loop%u", info.lo_number);
-                if (stat(ret, &node) >= 0 && S_ISBLK(node.st_mode) && node.st_rdev == st.st_rdev)
+        return stat(path, &st) >= 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
+}
+
+/* Whether it is a loop device at all has to be asked last: device-mapper passes ioctls on to what is below. */
+void loop_path(int fd, char *ret, size_t size) {
+        struct loop_info64 info;
+        struct stat st;
+
+        if (fstat(fd, &st) >= 0) {
+                (void) snprintf(ret, size, "/dev/dm-%u", minor(st.st_rdev));
+                if (is_path_of(ret, st.st_rdev))
                         return;
+                if (ioctl(fd, LOOP_GET_STATUS64, &info) >= 0) {
+                        (void) snprintf(ret, size, "/dev/loop%u", info.lo_number);
+                        if (is_path_of(ret, st.st_rdev))
+                                return;
+                }
         }
-        (void) snprintf(ret, size, "/proc/self/fd/%i", loop_fd);
+        (void) snprintf(ret, size, "/proc/self/fd/%i", fd);
 }

@@ -23,7 +23,8 @@ typedef struct LoopRequest {
  * -ENOENT or -EACCES: loop devices cannot be had here. */
 int loop_attach(const LoopRequest *request) _must_check_;
 
-/* Waits until nothing has the device mounted: -EBUSY if that takes longer. */
+/* Waits until nothing has the device mounted or uses it for another device: -EBUSY if that takes longer. Any block
+ * device will do. */
 int loop_wait_unused(int loop_fd, uint64_t timeout_usec) _must_check_;
 
 /* What is or can be behind a loop device, in the terms of stat(2). */
@@ -41,5 +42,6 @@ int loop_backing(int loop_fd, LoopBacking *ret) _must_check_;
  * paths do not lead to is not found. -ENOENT if there is none. */
 int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) _must_check_;
 
-/* "/dev/loopN" if that is where the device is, else a path that is good in this process only. */
-void loop_path(int loop_fd, char *ret, size_t size);
+/* "/dev/loopN" if that is where the device is, else a path that is good in this process only. Also for a device on top
+ * of it, which is "/dev/dm-N". */
+void loop_path(int fd, char *ret, size_t size);
