@@ -59,7 +59,7 @@ static void plan(int fd, PartitionTable *table) {
 
         if (image_policy_parse("*", &policy) < 0)
                 abort();
-        if (image_plan("fuzz.raw", table, &policy, false, &p) < 0)
+        if (image_plan("fuzz.raw", table, &policy, NULL, false, &p) < 0)
                 return;
         for (size_t i = 0; i < ELEMENTSOF(p.slots); i++) {
                 const Partition *part = &p.slots[i].partition;

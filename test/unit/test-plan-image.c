@@ -35,7 +35,7 @@ static const char *plan(TableKind kind, Partition *items, size_t n, bool read_on
         for (size_t i = 0; i < n; i++)
                 items[i].number = (int) i + 1;
         ASSERT_OK(image_policy_parse(policy, &permitted));
-        if (image_plan("x.raw", &table, &permitted, read_only, &p) < 0)
+        if (image_plan("x.raw", &table, &permitted, NULL, read_only, &p) < 0)
                 return text;
         for (size_t i = 0; i < ELEMENTSOF(p.slots); i++)
                 if (p.slots[i].used)

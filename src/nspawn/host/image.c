@@ -217,7 +217,7 @@ static int examine(Image *image, int fd, const char *allowed, const ImagePolicy 
         r = partition_table_read(fd, size, (const char *const *) names, &table);
         if (r < 0)
                 return log_unreadable(r, image->path, allowed);
-        r = image_plan(image->path, &table, policy, read_only, &image->plan);
+        r = image_plan(image->path, &table, policy, NULL, read_only, &image->plan);
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
                 if (image->plan.slots[place].used)
                         r = examine_slot(image, place, fd, names, allowed, policy);

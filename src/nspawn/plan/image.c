@@ -4,8 +4,11 @@
  * machine's own architecture beats a second one it can run, and among equals the label with the newest
  * version wins, so that an A/B image starts its newer half; of other types the first is taken. A disk
  * without any of them is accepted if there is no question which partition is meant. Then the policy has its
- * say, on what was chosen and on what is missing. Verity partitions are passed over but for that: without a
- * root hash, which only the user can give, they protect nothing. Swap is never used.
+ * say, on what was chosen and on what is missing. Swap is never used.
+ *
+ * Verity: a root hash is the UUIDs of two partitions, that with the data and that with their hashes. One that was
+ * given therefore decides which partition is meant, and nothing else may take its place; one that the image itself
+ * bears, signed, comes into play if the partition that was chosen without it happens to be its own.
  *
  * An image is made by others. Its superblock may ask the kernel to panic on errors, so the errors option
  * is always set; devices on it are not opened; what only firmware reads is not run. */
@@ -73,6 +76,42 @@ const char *image_place_path(ImagePlace place) {
         return places[place].path;
 }
 
+/* — kinds of partitions — */
+
+static const struct {
+        ImagePlace data, hashes, signature;
+        RootHashOf of;
+} families[] = {
+        { IMAGE_ROOT, IMAGE_ROOT_VERITY, IMAGE_ROOT_VERITY_SIG, ROOT_HASH_OF_ROOT },
+        { IMAGE_USR, IMAGE_USR_VERITY, IMAGE_USR_VERITY_SIG, ROOT_HASH_OF_USR },
+};
+
+static bool has_place(const Partition *p, ImagePlace place) {
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (types[i].place == place && sd_id128_equal(p->type, types[i].type))
+                        return true;
+        return false;
+}
+
+bool image_is_signature(const Partition *partition, RootHashOf *ret) {
+        for (size_t i = 0; i < ELEMENTSOF(families); i++)
+                if (has_place(partition, families[i].signature)) {
+                        *ret = families[i].of;
+                        return true;
+                }
+        return false;
+}
+
+/* Of the root, unless it is known better or only /usr can be meant. */
+static RootHashOf hash_is_of(const RootHash *hash, const PartitionTable *table) {
+        if (hash->of != ROOT_HASH_OF_ANY)
+                return hash->of;
+        for (size_t i = 0; i < table->n_items; i++)
+                if (has_place(&table->items[i], IMAGE_USR) && root_hash_is_of_data(hash, table->items[i].uuid.bytes))
+                        return ROOT_HASH_OF_USR;
+        return ROOT_HASH_OF_ROOT;
+}
+
 /* — choosing — */
 
 typedef struct Choice {
@@ -87,11 +126,18 @@ static bool is_better(const Choice *old, const Partition *p, unsigned rank) {
         return rank > 0 && version_compare(p->label, old->partition->label) > 0;
 }
 
-static void choose(Choice *choices, const Partition *p) {
+/* Whether a given root hash leaves room for this partition in that place. */
+static bool hash_permits(const RootHash *given, ImagePlace place, const Partition *p) {
+        bool concerned = given && (given->of == ROOT_HASH_OF_ROOT ? place == IMAGE_ROOT : place == IMAGE_USR);
+
+        return !concerned || root_hash_is_of_data(given, p->uuid.bytes);
+}
+
+static void choose(Choice *choices, const RootHash *given, const Partition *p) {
         for (size_t i = 0; i < ELEMENTSOF(types); i++) {
                 Choice *choice = &choices[types[i].place];
 
-                if (!sd_id128_equal(p->type, types[i].type))
+                if (!sd_id128_equal(p->type, types[i].type) || !hash_permits(given, types[i].place, p))
                         continue;
                 if (types[i].place == IMAGE_ESP ? (p->flags & PARTITION_GPT_NO_BLOCK_IO) != 0
                                                 : (p->flags & PARTITION_GPT_NO_AUTO) != 0)
@@ -129,12 +175,18 @@ static int choose_generic(const char *name, const PartitionTable *table, Choice 
         return 0;
 }
 
-static int choose_gpt(const char *name, const PartitionTable *table, Choice *choices) {
+static int choose_gpt(const char *name, const PartitionTable *table, const RootHash *given, Choice *choices) {
+        RootHash hash = given ? *given : (RootHash){};
+
+        if (given)
+                hash.of = hash_is_of(given, table);
         for (size_t i = 0; i < table->n_items; i++)
-                choose(choices, &table->items[i]);
-        if (!choices[IMAGE_ROOT].partition && !choices[IMAGE_USR].partition)
-                return choose_generic(name, table, choices);
-        return 0;
+                choose(choices, given ? &hash : NULL, &table->items[i]);
+        if (given && !choices[hash.of == ROOT_HASH_OF_USR ? IMAGE_USR : IMAGE_ROOT].partition)
+                return log_error_errno(-ENXIO, "%s: none of its partitions is the one of this root hash", name);
+        if (choices[IMAGE_ROOT].partition || choices[IMAGE_USR].partition)
+                return 0;
+        return choose_generic(name, table, choices);
 }
 
 /* A boot indicator settles which one is meant. */
@@ -165,6 +217,62 @@ static int choose_mbr(const char *name, const PartitionTable *table, Choice *cho
                         "as bootable",
                         name);
         choices[IMAGE_ROOT].partition = linux_found;
+        return 0;
+}
+
+/* — verity — */
+
+/* The partition with the hashes that belong to the data in place. */
+static const Partition *find_hashes(const PartitionTable *table, ImagePlace place, const RootHash *hash) {
+        for (size_t i = 0; i < table->n_items; i++)
+                if (has_place(&table->items[i], place) && root_hash_is_of_hashes(hash, table->items[i].uuid.bytes))
+                        return &table->items[i];
+        return NULL;
+}
+
+/* Whether a hash is that of the chosen partition. Where there is no table, there is no UUID to tell it by. */
+static bool is_hash_of(const RootHash *hash, RootHashOf of, TableKind kind, const Partition *chosen) {
+        if (!chosen || (hash->of != ROOT_HASH_OF_ANY && hash->of != of))
+                return false;
+        return kind == TABLE_GPT ? root_hash_is_of_data(hash, chosen->uuid.bytes) : hash->given;
+}
+
+static bool pair(const PartitionTable *table, const RootHashes *hashes, size_t number, const Choice *choices,
+                 ImageHashes *ret) {
+        const RootHash *hash = &hashes->items[number];
+
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                const Partition *found;
+
+                if (!is_hash_of(hash, families[i].of, table->kind, choices[families[i].data].partition))
+                        continue;
+                found = hashes->elsewhere ? NULL : find_hashes(table, families[i].hashes, hash);
+                if (!found && !hashes->elsewhere)
+                        continue;
+                *ret = (ImageHashes){ .used = true, .place = families[i].data, .hash = number,
+                                      .elsewhere = hashes->elsewhere };
+                if (found)
+                        ret->partition = *found;
+                return true;
+        }
+        return false;
+}
+
+static int choose_hashes(const char *name, const PartitionTable *table, const RootHashes *hashes,
+                         const Choice *choices, ImageHashes *ret) {
+        for (size_t i = 0; hashes && i < hashes->n_items; i++)
+                if (pair(table, hashes, i, choices, ret))
+                        break;
+        if (!ret->used && hashes && hashes->n_items > 0 && hashes->items[0].given)
+                return log_error_errno(-ENXIO,
+                                       "%s: there is a root hash, and no partition or file with the hashes that belong to it",
+                                       name);
+        /* What is in /usr would not be what the hash stands for. */
+        if (ret->used && ret->place == IMAGE_ROOT && choices[IMAGE_USR].partition)
+                return log_error_errno(-EINVAL,
+                                       "%s: its root partition is protected by verity, which is of no use "
+                                       "with a /usr partition that is not",
+                                       name);
         return 0;
 }
 
@@ -231,14 +339,15 @@ static void fill_slot(ImageSlot *slot, TableKind kind, const Partition *p, bool 
         slot->grow = !slot->read_only && (slot->attributes & PARTITION_GPT_GROW);
 }
 
-int image_plan(const char *name, const PartitionTable *table, const ImagePolicy *policy, bool read_only,
-               ImagePlan *ret) {
+int image_plan(const char *name, const PartitionTable *table, const ImagePolicy *policy, const RootHashes *hashes,
+               bool read_only, ImagePlan *ret) {
+        const RootHash *given = hashes && hashes->n_items > 0 && hashes->items[0].given ? hashes->items : NULL;
         Choice choices[_IMAGE_PART_MAX] = {};
         ImagePlan plan = { .sector_size = table->sector_size };
         int r = 0;
 
         if (table->kind == TABLE_GPT)
-                r = choose_gpt(name, table, choices);
+                r = choose_gpt(name, table, given, choices);
         else if (table->kind == TABLE_MBR)
                 r = choose_mbr(name, table, choices);
         else
@@ -247,6 +356,8 @@ int image_plan(const char *name, const PartitionTable *table, const ImagePolicy 
                 r = apply_policy(name, table->kind, policy, choices);
         if (r >= 0)
                 r = check_pair(name, &choices[IMAGE_ROOT], &choices[IMAGE_USR]);
+        if (r >= 0)
+                r = choose_hashes(name, table, hashes, choices, &plan.hashes);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(plan.slots); i++)
@@ -261,11 +372,12 @@ void image_plan_print(const ImagePlan *plan, FILE *f) {
                 const ImageSlot *slot = &plan->slots[i];
 
                 if (slot->used)
-                        fprintf(f, "%s: partition %i, %llu bytes at %llu%s%s%s%s\n", image_place_name((ImagePlace) i),
+                        fprintf(f, "%s: partition %i, %llu bytes at %llu%s%s%s%s%s\n", image_place_name((ImagePlace) i),
                                 slot->partition.number, (unsigned long long) slot->partition.size,
                                 (unsigned long long) slot->partition.offset,
                                 *slot->partition.fstype ? ", " : "", slot->partition.fstype,
-                                slot->read_only ? ", read-only" : "", slot->grow ? ", grow" : "");
+                                slot->read_only ? ", read-only" : "", slot->grow ? ", grow" : "",
+                                plan->hashes.used && plan->hashes.place == i ? ", verity" : "");
         }
 }
 
