@@ -167,7 +167,7 @@ static int attach_image(Machine *m) {
 
         if (!config->source.image)
                 return 0;
-        r = image_attach(&m->undo, config->source.image, &config->source.image_policy, &config->env, m->tree_fd,
+        r = image_attach(&m->undo, config->source.image, &config->source, &config->env, m->runtime_fd, m->tree_fd,
                          m->read_only, &m->image);
         if (r >= 0)
                 notice_read_only(m);

@@ -243,6 +243,31 @@ TEST(values) {
         ASSERT_STREQ(s.value.unit.slice, "devtools-joe.slice");
 }
 
+TEST(protected_images) {
+        static const char *const bad[] = {
+                "--root-hash=", "--root-hash=0011", "--root-hash=00112233445566778899aabbccddeefg",
+                "--root-hash=00112233445566778899aabbccddeeff0", "--root-hash-sig=", "--root-hash-sig=base64:",
+                "--root-hash-sig=base64:!", "--verity-data=", "--image-key-file=",
+        };
+        _cleanup_settings_ Settings s = {};
+
+        ASSERT_EQ(parse_line("--root-hash=00112233445566778899AABBCCDDEEFF --root-hash-sig=base64:Zm9v --verity-data=/a/../b "
+                             "--image-key-file=/key --no-ask-password",
+                             &s),
+                  1);
+        ASSERT_STREQ(s.value.source.root_hash, "00112233445566778899AABBCCDDEEFF");
+        ASSERT_STREQ(s.value.source.root_hash_signature, "base64:Zm9v");
+        ASSERT_STREQ(s.value.source.verity_data, "/a/../b");
+        ASSERT_STREQ(s.value.source.image_key_file, "/key");
+        ASSERT_TRUE(s.value.source.no_ask_password);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                _cleanup_settings_ Settings refused = {};
+
+                if (parse_line(bad[i], &refused) >= 0)
+                        TEST_FAIL("%s is accepted", bad[i]);
+        }
+}
+
 TEST(interfaces) {
         _cleanup_settings_ Settings s = {};
         const NetworkConfig *n = &s.value.network;

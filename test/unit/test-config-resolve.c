@@ -352,6 +352,8 @@ TEST(refusals) {
                 { "-D / --volatile=overlay", "the host's own root directory" },
                 { "-x --link-journal=host", "--ephemeral cannot be used with --link-journal=" },
                 { "-x --link-journal=guest", "--ephemeral cannot be used with --link-journal=" },
+                { "--root-hash=00112233445566778899aabbccddeeff", "are for disk images only" },
+                { "--image-key-file=/key", "are for disk images only" },
                 { "--network-bridge=a --network-zone=b", "--network-bridge= and --network-zone=" },
                 { "--network-namespace-path=/x -n", "--network-namespace-path=" },
                 { "--network-namespace-path=/x --network-macvlan=e", "--network-namespace-path=" },

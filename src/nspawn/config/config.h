@@ -93,6 +93,11 @@ typedef struct SourceConfig {
         char *image;     /* the same, of a disk or disk image, instead of a directory; or NULL */
         char *mstack;    /* the same, of a mount stack */
         ImagePolicy image_policy;
+        char *root_hash;           /* of the image, hexadecimal digits, or NULL */
+        char *root_hash_signature; /* "base64:…" or an absolute path, or NULL */
+        char *verity_data;         /* path of the hashes, or NULL */
+        char *image_key_file;      /* path of the key to what is encrypted, or NULL */
+        bool no_ask_password;
         char *machine;   /* a valid machine name */
         char *template;  /* absolute path of the tree that directory becomes a copy of if it is missing or empty; or NULL */
         bool ephemeral;

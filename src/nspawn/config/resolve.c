@@ -398,6 +398,13 @@ static bool refuse_hidden_system(const Settings *s) {
         return has_mount_on(s, "/run", true) || has_mount_on(s, "/dev", true) || has_mount_on(s, "/proc", true);
 }
 
+static bool refuse_protected_directory(const Settings *s) {
+        const SourceConfig *c = &s->value.source;
+
+        return (c->directory && c->image_key_file) ||
+                (!c->image && (c->root_hash || c->root_hash_signature || c->verity_data));
+}
+
 static const struct {
         bool (*applies)(const Settings *s);
         const char *message;
@@ -419,6 +426,8 @@ static const struct {
         { refuse_mount_on_interface,
           "nothing can be mounted on /run/host: that is where the machine finds what this program tells it" },
         { refuse_hidden_system, "--inaccessible= cannot hide /run, /dev or /proc: no machine runs without them" },
+        { refuse_protected_directory,
+          "--root-hash=, --root-hash-sig=, --verity-data= and --image-key-file= are for disk images only" },
         { refuse_bridge_and_zone, "--network-bridge= and --network-zone= cannot be used together" },
         { refuse_namespace_and_members,
           "--network-namespace-path= cannot be used with other network options than "

@@ -120,7 +120,7 @@ typedef struct Settings {
 
         /* Said, and turned into value or dealt with by config_resolve(). */
         bool boot, as_pid2;
-        bool no_pager, no_ask_password;
+        bool no_pager;
 
         Show show;
         const Setting *show_row; /* whose values SHOW_VALUES shows */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config/names.h"
+#include "hex.h"
 #include "parse.h"
 
 /* — strings — */
@@ -159,6 +160,29 @@ static int parse_color(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
 
 static int parse_word(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         return file_name_is_valid(text) && !strchr(text, ' ') ? replace_with_copy(field, text) : -EINVAL;
+}
+
+/* At least 16 bytes: by two halves of that size its partitions are known. */
+static int parse_root_hash(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        size_t n = strlen(text);
+
+        if (n < 32 || n > 128 || n % 2 != 0 || !consists_of(text, "0123456789abcdefABCDEF"))
+                return -EINVAL;
+        return replace_with_copy(field, text);
+}
+
+static int parse_root_hash_signature(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
+        const char *base64 = startswith(text, "base64:");
+        _cleanup_free_ uint8_t *bytes = NULL;
+        size_t size;
+        int r;
+
+        if (!base64)
+                return parse_host_path(type, origin, text, field);
+        r = base64_decode(base64, strlen(base64), &bytes, &size);
+        if (r >= 0 && size == 0)
+                r = -EINVAL;
+        return r < 0 ? r : replace_with_copy(field, text);
 }
 
 /* — bool and enum — */
@@ -405,6 +429,9 @@ DEFINE_STRING(machine_name, parse_machine_name,
               .completion = COMPLETE_MACHINE);
 DEFINE_STRING(host_name, parse_machine_name,
               "a host name (letters, digits, inner hyphens and dots, at most 64)");
+DEFINE_STRING(root_hash, parse_root_hash, "a root hash (32 to 128 hexadecimal digits)");
+DEFINE_STRING(root_hash_signature, parse_root_hash_signature, "a path, or \"base64:\" and a signature",
+              .completion = COMPLETE_FILE);
 DEFINE_STRING(user, parse_user, "a user name or number");
 DEFINE_STRING(slice, parse_slice, "the name of a slice");
 DEFINE_STRING(color, parse_color, "a list of color numbers such as \"44\" or \"48;2;0;0;64\"");

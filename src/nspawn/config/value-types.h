@@ -32,6 +32,8 @@ extern const ValueType value_bind_user_shell; /* a boolean or a path: see BindUs
 
 /* disk images, in image-policy.c */
 extern const ValueType value_image_policy;
+extern const ValueType value_root_hash;
+extern const ValueType value_root_hash_signature;
 
 /* strings */
 extern const ValueType value_host_directory; /* made absolute */

@@ -149,7 +149,7 @@ static int mount_slot(StageContext *context, const Image *image, ImagePlace plac
         char device[64];
         int fd, r;
 
-        loop_path(image->loop_fds[place], device, sizeof(device));
+        loop_path(image_device(image, place), device, sizeof(device));
         fd = mount_device(device, slot, place);
         if (fd < 0)
                 return fd == -ENODEV ? fd : log_mount_error(fd, image, place);

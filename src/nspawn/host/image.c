@@ -2,30 +2,27 @@
 
 /* Theory of operation: run by the supervisor in the host's namespaces, before the minder is forked.
  * Opening comes first, then (launch.c) the locks, then looking at what is inside, then the loop devices:
- * no byte of the image is believed before nobody else can write to it. The devices clear themselves when
- * the last fd is closed and the last mount is gone; the supervisor keeps the fds until the end, so that a
- * reboot finds the same devices. Only file systems from the list of permitted ones are looked for: each
- * prober reads what somebody else has written. */
+ * no byte of the image is believed before nobody else can write to it. On top of these come the devices
+ * that decipher or check, and another look, at what they show. Loop devices clear themselves when
+ * the last fd is closed and the last mount is gone, and so do those on top; the supervisor keeps the fds
+ * until the end, so that a reboot finds the same devices. */
 
 #include "host/image.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "host/image-check.h"
+#include "host/image-mapping.h"
+#include "host/image-probe.h"
 #include "log.h"
 #include "loop-device.h"
-#include "parse.h"
-#include "strv.h"
 
 #define FAREWELL_TIMEOUT_USEC 10000000u
 #define BUSY_TRIES 50u
 #define BUSY_PAUSE_USEC 20000u
-#define LUKS "crypto_LUKS"
 
 /* — opening — */
 
@@ -110,167 +107,149 @@ static int check_others(const char *path, int fd, bool read_only) {
                                read_only ? "" : ", or use --read-only if that is only read");
 }
 
-/* — looking — */
-
-static int read_size(const char *path, int fd, uint64_t *ret) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return log_error_errno(-errno, "%s: %m", path);
-        if (S_ISREG(st.st_mode))
-                *ret = (uint64_t) st.st_size;
-        else if (ioctl(fd, BLKGETSIZE64, ret) < 0)
-                return log_error_errno(-errno, "%s: cannot tell its size: %m", path);
-        return 0;
-}
-
-static int log_unreadable(int error, const char *path, const char *allowed) {
-        switch (error) {
-        case -ENOMEDIUM:
-                return log_error_errno(
-                        error,
-                        "%s: there is neither a partition table nor a file system of a permitted "
-                        "type (%s) on it",
-                        path, allowed);
-        case -ESPIPE:
-                return log_error_errno(error, "%s is truncated: its partitions reach beyond its end", path);
-        case -EBADMSG:
-                return log_error_errno(error, "%s: its partition table is damaged", path);
-        case -ENOTUNIQ:
-                return log_error_errno(
-                        error, "%s: it bears signs of more than one file system; see wipefs(8)", path);
-        case -ENOPKG:
-                return log_error_errno(error,
-                                       "disk images take libblkid (libblkid.so.1), which is not installed");
-        default:
-                return log_error_errno(error, "%s: cannot read it: %m", path);
-        }
-}
-
-/* What only firmware needs is no reason to refuse an image. */
-static bool is_optional(ImagePlace place) {
-        return place == IMAGE_ESP || place == IMAGE_XBOOTLDR;
-}
-
-static int examine_slot(Image *image, ImagePlace place, int fd, char **names, const char *allowed,
-                        const ImagePolicy *policy) {
-        ImageSlot *slot = &image->plan.slots[place];
-        const char *what = image_place_name(place);
-        bool encrypted;
-        int r = 0;
-
-        if (!*slot->partition.fstype)
-                r = partition_probe(fd, &slot->partition, (const char *const *) names);
-        if (r == -ENOMEDIUM && is_optional(place)) {
-                log_debug("%s: its %s partition holds no file system of a permitted type", image->path, what);
-                slot->used = false;
-                return 0;
-        }
-        if (r == -ENOMEDIUM)
-                return log_error_errno(r,
-                                       "%s: its %s partition holds no file system of a permitted type (%s)",
-                                       image->path, what, allowed);
-        if (r < 0)
-                return log_unreadable(r, image->path, allowed);
-        encrypted = streq(slot->partition.fstype, LUKS);
-        r = image_check_slot(image->path, policy, place, slot, encrypted ? PROTECTION_ENCRYPTED : PROTECTION_NONE,
-                             NULL);
-        if (r < 0)
-                return r;
-        if (encrypted)
-                return log_error_errno(-EOPNOTSUPP,
-                                       "%s: its %s partition is encrypted, which is not supported yet",
-                                       image->path, what);
-        if (image_fstype_is_read_only(slot->partition.fstype))
-                slot->read_only = true;
-        slot->grow = slot->grow && !slot->read_only;
-        return 0;
-}
-
-/* LUKS is none of the permitted types; it is looked for to be named. */
-static int split_names(const char *allowed, char ***names) {
-        for (;;) {
-                char *name;
-                int r = split_field(&allowed, ':', &name);
-
-                if (r == 0)
-                        return strv_append(names, LUKS);
-                if (r > 0)
-                        r = strv_push(names, name);
-                if (r < 0)
-                        return r;
-        }
-}
-
-static int examine(Image *image, int fd, const char *allowed, const ImagePolicy *policy, bool read_only) {
-        _cleanup_partition_table_ PartitionTable table = {};
-        _cleanup_strv_ char **names = NULL;
-        uint64_t size;
-        int r;
-
-        r = read_size(image->path, fd, &size);
-        if (r < 0)
-                return r;
-        r = split_names(allowed, &names);
-        if (r < 0)
-                return log_error_errno(r, "$SYSTEMD_DISSECT_FILE_SYSTEMS=%s: %m", allowed);
-        r = partition_table_read(fd, size, (const char *const *) names, &table);
-        if (r < 0)
-                return log_unreadable(r, image->path, allowed);
-        r = image_plan(image->path, &table, policy, NULL, read_only, &image->plan);
-        for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
-                if (image->plan.slots[place].used)
-                        r = examine_slot(image, place, fd, names, allowed, policy);
-        return r;
-}
-
 /* — attaching — */
 
-static int attach_slot(Image *image, ImagePlace place, int fd, AutoMode direct) {
-        const ImageSlot *slot = &image->plan.slots[place];
-        const LoopRequest request = {
-                .fd = fd,
-                .offset = slot->partition.offset,
-                .size = slot->partition.size,
-                .sector_size = image->plan.sector_size,
-                .read_only = slot->read_only,
-                /* What is written would be cached twice. What is only read starts faster from the image's
-                 * cache. */
-                .direct = direct == AUTO_YES || (direct == AUTO_AUTO && !slot->read_only),
-                .name = image->path,
-        };
-        int r = loop_attach(&request);
+typedef struct Attachment {
+        Image *image;
+        ImageProbe probe;
+        int fd;
+        AutoMode direct;
+} Attachment;
+
+static int attach(const char *path, const LoopRequest *request) {
+        int r = loop_attach(request);
 
         if (r == -ENOENT || r == -EPERM || r == -EACCES)
                 return log_error_errno(
                         r,
                         "%s: no loop device can be had here: /dev/loop-control and the block devices of "
                         "number 7 must be there and permitted: %m",
-                        image->path);
+                        path);
         if (r == -EBUSY || r == -EAGAIN)
-                return log_error_errno(r, "%s: no loop device is free", image->path);
-        if (r < 0)
-                return log_error_errno(r, "%s: cannot attach a loop device: %m", image->path);
-        image->loop_fds[place] = r;
-        return image_check(r, slot->partition.fstype, slot->read_only, image->path, image_place_name(place));
+                return log_error_errno(r, "%s: no loop device is free", path);
+        return r < 0 ? log_error_errno(r, "%s: cannot attach a loop device: %m", path) : r;
 }
 
+static int attach_slot(const Attachment *a, ImagePlace place) {
+        const ImageSlot *slot = &a->image->plan.slots[place];
+        const LoopRequest request = {
+                .fd = a->fd,
+                .offset = slot->partition.offset,
+                .size = slot->partition.size,
+                .sector_size = a->image->plan.sector_size,
+                .read_only = slot->read_only,
+                /* What is written would be cached twice. What is only read starts faster from the image's
+                 * cache. */
+                .direct = a->direct == AUTO_YES || (a->direct == AUTO_AUTO && !slot->read_only),
+                .name = a->image->path,
+        };
+        int r = attach(a->image->path, &request);
+
+        if (r < 0)
+                return r;
+        a->image->loop_fds[place] = r;
+        return 0;
+}
+
+/* The hashes of dm-verity: a partition, or a file of its own. */
+static int attach_hashes(const Attachment *a) {
+        const ImageHashes *hashes = &a->image->plan.hashes;
+        _cleanup_close_ int file = -EBADF;
+        bool read_only = true;
+        LoopRequest request = {
+                .fd = a->fd,
+                .offset = hashes->partition.offset,
+                .size = hashes->partition.size,
+                .sector_size = a->image->plan.sector_size,
+                .read_only = true,
+                .name = a->image->path,
+        };
+        int r;
+
+        if (!hashes->used || a->image->plan.slots[hashes->place].protection == PROTECTION_NONE)
+                return 0;
+        if (hashes->elsewhere) {
+                file = image_open(a->probe.verity.data_path, &read_only);
+                if (file < 0)
+                        return TAKE_FD(file);
+                request.fd = file;
+        }
+        r = attach(hashes->elsewhere ? a->probe.verity.data_path : a->image->path, &request);
+        if (r < 0)
+                return r;
+        a->image->hashes_fd = r;
+        return 0;
+}
+
+/* — on top — */
+
+static int map(const Attachment *a, int runtime_fd) {
+        const ImagePlan *plan = &a->image->plan;
+        _cleanup_image_mapping_ ImageMapping mapping = {
+                .source = a->probe.source,
+                .runtime_fd = runtime_fd,
+                .hash = plan->hashes.used ? &a->probe.verity.hashes.items[plan->hashes.hash] : NULL,
+        };
+        int r = 0;
+
+        for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
+                if (plan->slots[place].used && plan->slots[place].protection > PROTECTION_NONE) {
+                        r = image_map_slot(a->image, place, &mapping);
+                        if (r >= 0)
+                                r = image_probe_mapped(&a->probe, a->image, place);
+                }
+        return r;
+}
+
+static int check_file_systems(const Image *image) {
+        int r = 0;
+
+        for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++) {
+                const ImageSlot *slot = &image->plan.slots[place];
+
+                if (slot->used)
+                        r = image_check(image_device(image, place), slot->partition.fstype, slot->read_only,
+                                        image->path, image_place_name(place));
+        }
+        return r;
+}
+
+/* — detaching — */
+
 /* The kernel unmounts a dead machine's file systems on its own time. */
+static int wait_unmounted(const Image *image, ImagePlace place) {
+        int r = 0;
+
+        if (image_device(image, place) >= 0 && !image->plan.slots[place].read_only)
+                r = loop_wait_unused(image_device(image, place), FAREWELL_TIMEOUT_USEC);
+        if (r < 0)
+                (void) log_warning_errno(r, "%s: its %s file system is still mounted: %m", image->path,
+                                         image_place_name(place));
+        return r;
+}
+
+/* A mapped device goes when its last user has gone, soon after; until then it uses the loop device. */
+static void close_mapped(Image *image, ImagePlace place) {
+        if (image->mapped_fds[place] < 0)
+                return;
+        image->mapped_fds[place] = safe_close(image->mapped_fds[place]);
+        if (loop_wait_unused(image->loop_fds[place], FAREWELL_TIMEOUT_USEC) < 0)
+                log_debug("%s: the device of its %s partition is still there", image->path, image_place_name(place));
+}
+
 int image_detach(Image *image) {
         int result = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(image->loop_fds); i++) {
-                int r = 0;
+        for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX; place++) {
+                int r = wait_unmounted(image, place);
 
-                if (image->loop_fds[i] >= 0 && !image->plan.slots[i].read_only)
-                        r = loop_wait_unused(image->loop_fds[i], FAREWELL_TIMEOUT_USEC);
-                if (r < 0)
-                        (void) log_warning_errno(r, "%s: its %s file system is still mounted: %m",
-                                                 image->path, image_place_name((ImagePlace) i));
                 result = result < 0 ? result : r;
         }
-        for (size_t i = 0; i < ELEMENTSOF(image->loop_fds); i++)
-                image->loop_fds[i] = safe_close(image->loop_fds[i]);
+        for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX; place++) {
+                close_mapped(image, place);
+                image->loop_fds[place] = safe_close(image->loop_fds[place]);
+        }
+        image->hashes_fd = safe_close(image->hashes_fd);
         return result;
 }
 
@@ -279,8 +258,14 @@ static int undo_attach(void *userdata) {
         return 0;
 }
 
-int image_attach(UndoLog *undo, const char *path, const ImagePolicy *policy, const EnvironmentConfig *env, int fd,
-                 bool read_only, Image *ret) {
+int image_attach(UndoLog *undo, const char *path, const SourceConfig *source, const EnvironmentConfig *env,
+                 int runtime_fd, int fd, bool read_only, Image *ret) {
+        Attachment a = {
+                .image = ret,
+                .probe = { .source = source, .allowed = env->file_systems },
+                .fd = fd,
+                .direct = env->loop_direct_io,
+        };
         int r;
 
         ret->path = path;
@@ -288,9 +273,16 @@ int image_attach(UndoLog *undo, const char *path, const ImagePolicy *policy, con
         if (r >= 0)
                 r = check_others(ret->path, fd, read_only);
         if (r >= 0)
-                r = examine(ret, fd, env->file_systems, policy, read_only);
+                r = image_probe(&a.probe, ret, fd, read_only);
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
                 if (ret->plan.slots[place].used)
-                        r = attach_slot(ret, place, fd, env->loop_direct_io);
+                        r = attach_slot(&a, place);
+        if (r >= 0)
+                r = attach_hashes(&a);
+        if (r >= 0)
+                r = map(&a, runtime_fd);
+        if (r >= 0)
+                r = check_file_systems(ret);
+        image_probe_done(&a.probe);
         return r;
 }

@@ -12,12 +12,13 @@
  * Returns an fd; logs. */
 int image_open(const char *path, bool *read_only) _must_check_;
 
-/* Finds the partitions and attaches loop devices to those that are used; image_detach() is the reversal.
- * The caller holds the image's lock. ret is IMAGE_NONE at first and lives until the undo log has run, as path does; fd
- * stays the caller's. Logs. */
-int image_attach(UndoLog *undo, const char *path, const ImagePolicy *policy, const EnvironmentConfig *env, int fd,
-                 bool read_only, Image *ret) _must_check_;
+/* Finds the partitions, attaches loop devices to those that are used, and opens what is encrypted or checked by
+ * dm-verity, for which the user may be asked for a passphrase; image_detach() is the reversal. The caller holds the
+ * image's lock. runtime_fd is the machine's runtime directory. ret is IMAGE_NONE at first and lives until the undo log
+ * has run, as path does; fd stays the caller's. Logs. */
+int image_attach(UndoLog *undo, const char *path, const SourceConfig *source, const EnvironmentConfig *env,
+                 int runtime_fd, int fd, bool read_only, Image *ret) _must_check_;
 
 /* Waits until a dead machine's mounts are gone, so that all it wrote is in the image on return, and closes
- * the loop devices, which the kernel takes back then. Also for the minder, with its copies. Logs. */
+ * the devices, which the kernel takes back then. Also for the minder, with its copies. Logs. */
 int image_detach(Image *image);

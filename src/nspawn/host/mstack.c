@@ -147,7 +147,7 @@ int mount_stack_open(UndoLog *undo, const MachineConfig *config, int runtime_fd,
                 if (r >= 0 && config->env.lock)
                         r = lock_entry(undo, runtime_fd, i, entry, &(*ret_locks)[i]);
                 if (r >= 0 && entry->item->image)
-                        r = image_attach(undo, entry->path, &config->source.image_policy, &config->env, entry->fd,
+                        r = image_attach(undo, entry->path, &config->source, &config->env, runtime_fd, entry->fd,
                                          entry->read_only, &entry->image);
                 if (r >= 0 && entry->item->image)
                         r = check_layer(ret, entry);
