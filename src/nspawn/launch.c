@@ -155,10 +155,21 @@ static int make_mount_temporaries(Machine *m) {
 static void notice_read_only(const Machine *m) {
         const ImageSlot *root = &m->image.plan.slots[IMAGE_ROOT];
 
-        if (root->used && root->read_only && !m->read_only && !m->config->output.quiet)
+        if (root->used && root->read_only && !m->read_only && !m->layered && !m->config->output.quiet)
                 log_notice("%s: its root file system (%s) is read-only, and so is the machine's root; with --ephemeral or "
                            "--volatile=overlay it looks writable",
                            m->config->source.image, root->partition.fstype);
+}
+
+/* A copy of what cannot be written is no better than the original: such a root takes a layer all the same. */
+static int layer_read_only_root(Machine *m) {
+        const SourceConfig *source = &m->config->source;
+        const ImageSlot *root = &m->image.plan.slots[IMAGE_ROOT];
+
+        if (!source->ephemeral || m->layered || !source_root_is_writable(source) || !root->used || !root->read_only)
+                return 0;
+        m->layered = true;
+        return ephemeral_make_layer(&m->temporaries, source, m->tree_fd, &m->layer_directory);
 }
 
 static int attach_image(Machine *m) {
@@ -169,6 +180,8 @@ static int attach_image(Machine *m) {
                 return 0;
         r = image_attach(&m->undo, config->source.image, &config->source, &config->env, m->runtime_fd, m->tree_fd,
                          m->read_only, &m->image);
+        if (r >= 0)
+                r = layer_read_only_root(m);
         if (r >= 0)
                 notice_read_only(m);
         return r;

@@ -257,8 +257,10 @@ image_beside_writer() {   # IMAGE STATUS
     equal "$status" "$2" "status"
     ends
 }
+mksquashfs "$bb" "$btrfs/never.raw" -quiet -no-progress -noappend >/dev/null
 tap "image on xfs: a clone"                   image_forgets "$xfs/disk.raw" ext4
 tap "image on btrfs: a clone"                 image_forgets "$btrfs/disk.raw" ext4
+tap "an image that is never written: a layer" image_forgets "$btrfs/never.raw" overlay
 tap "image elsewhere: a layer"                image_forgets "$smoke_work/disk.raw" overlay
 tap "an image in use: a clone"                leaves_nothing image_beside_writer "$xfs/disk.raw" 0
 tap "an image in use, elsewhere: refused"     leaves_nothing image_beside_writer "$smoke_work/disk.raw" 1
