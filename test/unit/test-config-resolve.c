@@ -9,6 +9,7 @@
 
 #include "config-test.h"
 #include "config/names.h"
+#include "config/locate.h"
 #include "config/resolve.h"
 #include "config/settings-file.h"
 #include "fd.h"

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "config-test.h"
+#include "config/locate.h"
 #include "config/resolve.h"
 #include "config/value-types.h"
 #include "config/versioned.h"

@@ -203,6 +203,16 @@ typedef struct NetworkConfig {
         char *namespace_path; /* or NULL */
 } NetworkConfig;
 
+static inline bool network_has_links(const NetworkConfig *n) {
+        return n->veth || n->bridge || n->zone || n->n_veth_extra > 0 || n->n_interfaces > 0 || n->n_macvlan > 0 ||
+                n->n_ipvlan > 0;
+}
+
+/* Whether the machine has a network of its own, also before config_resolve() has set what follows from the rest. */
+static inline bool network_is_private(const NetworkConfig *n) {
+        return n->private_network || n->namespace_path || network_has_links(n);
+}
+
 typedef struct ResourceLimit {
         bool set;
         rlim_t soft, hard; /* RLIM_INFINITY for "infinity" */

@@ -9,11 +9,6 @@
  * 0 when all that was asked for was printed to standard output (--help); a negative errno, logged. */
 int config_read(int argc, char *const argv[], MachineConfig *ret);
 
-/* Finds the tree or image and the name of the machine: fills in value.source.directory or image, plain_name and
- * tree_parent of what the command line gave. search (NULL: the standard ones) are the directories that --machine= is
- * looked up in. */
-int config_locate(Settings *cli, const char *const *search);
-
 /* Merges, strongest first, the command line, the file (may be NULL; strongest of all under
  * --settings=override), the environment and the defaults; refuses what does not go together; fills in what
  * follows from the rest; loads credentials. cli must have been located. Both Settings are used up, whatever
