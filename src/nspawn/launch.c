@@ -24,7 +24,6 @@
 #include "engine/machine.h"
 #include "fd.h"
 #include "host/devices.h"
-#include "host/ephemeral.h"
 #include "host/image.h"
 #include "host/residue.h"
 #include "host/runtime-directory.h"
@@ -34,85 +33,6 @@
 #include "strv.h"
 
 #define FAREWELL_TIMEOUT_USEC 2000000u
-
-static int open_tree_directory(Machine *m) {
-        const char *path = m->config->source.directory;
-        struct stat st;
-
-        m->tree_fd = open(path, O_PATH | O_CLOEXEC);
-        if (m->tree_fd < 0)
-                return log_error_errno(-errno, "%s: %m", path);
-        if (fstat(m->tree_fd, &st) < 0)
-                return log_error_errno(-errno, "%s: %m", path);
-        if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-                return log_error_errno(-ENOTDIR, "%s: this is no directory; disk images go with --image=", path);
-        if (!S_ISDIR(st.st_mode))
-                return log_error_errno(-ENOTDIR, "%s: this is no directory", path);
-        return 0;
-}
-
-static int open_source(Machine *m) {
-        const SourceConfig *source = &m->config->source;
-
-        m->read_only = source->read_only || source->ephemeral;
-        if (source->mstack)
-                return 0; /* in pieces, once the machine has a place to record them */
-        if (!source->image)
-                return open_tree_directory(m);
-        m->tree_fd = image_open(source->image, &m->read_only);
-        if (m->tree_fd >= 0 && m->read_only && !source->read_only && !source->ephemeral && !m->config->output.quiet)
-                log_notice("%s cannot be written to: the machine's root is read-only", source->image);
-        return MIN(m->tree_fd, 0);
-}
-
-static int lock_tree(Machine *m) {
-        const char *path = source_path(&m->config->source);
-        int r;
-
-        if (!m->config->env.lock)
-                return 0;
-        r = machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
-        if (r < 0)
-                return r;
-        r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, path);
-        return r < 0 ? log_error_errno(r, "%s: cannot record the tree: %m", m->runtime_directory) : 0;
-}
-
-/* With a copy of its own, the machine has nothing to do with its source any more. */
-static int take_ephemeral_tree(Machine *m) {
-        const SourceConfig *source = &m->config->source;
-        int r;
-
-        /* An ephemeral machine's name is new each time: no later start of that name removes what it left. */
-        residue_remove_dead();
-        r = ephemeral_copy(&m->temporaries, source, &m->tree_fd);
-        if (r == 0) {
-                r = lock_tree(m);
-                if (r >= 0) {
-                        m->layered = source_root_is_writable(source) || mounts_have_root(&m->config->mounts);
-                        return m->layered ? ephemeral_make_layer(&m->temporaries, source, m->tree_fd, &m->layer_directory)
-                                          : 0;
-                }
-                if (r == -EBUSY)
-                        r = ephemeral_copy_in_use(&m->temporaries, source, m->config->output.quiet, &m->tree_fd);
-        }
-        if (r >= 0)
-                m->read_only = source->read_only;
-        return r;
-}
-
-static int take_tree(Machine *m) {
-        int r;
-
-        if (m->config->source.mstack)
-                return mount_stack_open(&m->undo, m->config, m->runtime_fd, &m->stack, &m->stack_locks);
-        if (m->config->source.ephemeral)
-                return take_ephemeral_tree(m);
-        r = lock_tree(m);
-        return r == -EBUSY ? machine_lock_explain(source_path(&m->config->source), m->tree_fd,
-                                                  m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE)
-                           : r;
-}
 
 static int take_users(Machine *m) {
         const SourceConfig *source = &m->config->source;
@@ -148,42 +68,6 @@ static int make_mount_temporaries(Machine *m) {
                 return log_oom();
         for (size_t i = 0; i < mounts->n_items && r >= 0; i++)
                 r = make_mount_temporary(m, &mounts->items[i], &m->mount_temporaries[i]);
-        return r;
-}
-
-/* Some file systems are never written, and partitions can be marked so. */
-static void notice_read_only(const Machine *m) {
-        const ImageSlot *root = &m->image.plan.slots[IMAGE_ROOT];
-
-        if (root->used && root->read_only && !m->read_only && !m->layered && !m->config->output.quiet)
-                log_notice("%s: its root file system (%s) is read-only, and so is the machine's root; with --ephemeral or "
-                           "--volatile=overlay it looks writable",
-                           m->config->source.image, root->partition.fstype);
-}
-
-/* A copy of what cannot be written is no better than the original: such a root takes a layer all the same. */
-static int layer_read_only_root(Machine *m) {
-        const SourceConfig *source = &m->config->source;
-        const ImageSlot *root = &m->image.plan.slots[IMAGE_ROOT];
-
-        if (!source->ephemeral || m->layered || !source_root_is_writable(source) || !root->used || !root->read_only)
-                return 0;
-        m->layered = true;
-        return ephemeral_make_layer(&m->temporaries, source, m->tree_fd, &m->layer_directory);
-}
-
-static int attach_image(Machine *m) {
-        const MachineConfig *config = m->config;
-        int r;
-
-        if (!config->source.image)
-                return 0;
-        r = image_attach(&m->undo, config->source.image, &config->source, &config->env, m->runtime_fd, m->tree_fd,
-                         m->read_only, &m->image);
-        if (r >= 0)
-                r = layer_read_only_root(m);
-        if (r >= 0)
-                notice_read_only(m);
         return r;
 }
 
@@ -455,15 +339,15 @@ static int prepare(Machine *m) {
         if (r >= 0)
                 r = template_make(&m->temporaries, &m->config->source, m->config->env.lock, m->config->output.quiet);
         if (r >= 0)
-                r = open_source(m);
+                r = source_open(m);
         if (r >= 0)
-                r = take_tree(m);
+                r = source_take(m);
         if (r >= 0)
                 r = take_users(m);
         if (r >= 0)
                 r = make_mount_temporaries(m);
         if (r >= 0)
-                r = attach_image(m);
+                r = source_attach(m);
         if (r < 0)
                 return r;
 

@@ -105,6 +105,12 @@ typedef struct Machine {
  * the program's exit status. Everything is logged. */
 int launch(const MachineConfig *config, const HostFacts *facts, const MachinePlan *plan, unsigned n_listen_fds);
 
+/* source.c: opens what the machine runs on; takes it, which is locking or copying it; attaches it, if it is an image.
+ * In this order; see there for what has to be between them. Errors are logged. */
+int source_open(Machine *m) _must_check_;
+int source_take(Machine *m) _must_check_;
+int source_attach(Machine *m) _must_check_;
+
 /* start.c: begins a run. Errors are logged; the run's state tells how far it came. */
 int run_start(Machine *m) _must_check_;
 
