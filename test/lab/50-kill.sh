@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/lab.sh"
 host_prepare
 guest guest13
+guest busybox bb
 host_up
 
 in_machine() {   # PID-NAMESPACE: is there a process in it?
@@ -56,6 +57,14 @@ by_hand() {   # outside of a unit nobody cleans up but nspawn itself
     done
 }
 
+restarted_machined() {   # before it gets to the request
+    host_run bash -c 'busctl call org.freedesktop.machine1 /org/freedesktop/machine1 org.freedesktop.DBus.Peer Ping
+        kill -STOP $(systemctl show -p MainPID --value systemd-machined)
+        nspawn -q --register=yes --pipe -M bb -D /var/lib/machines/bb true </dev/null & pid=$!
+        sleep 0.3; systemctl restart --no-block systemd-machined; wait $pid'
+}
+
+[[ $LAB_UNIT != nspawn ]] || tap "machined is restarted meanwhile" leaves_nothing restarted_machined
 TAP_TIMEOUT=600 tap "a unit killed at 20 random moments, each followed by a clean start" leaves_nothing random_kills
 [[ $LAB_UNIT != nspawn ]] || tap "killed outside of a unit" leaves_nothing by_hand
 tap_done

@@ -7,7 +7,8 @@
  * A connection carries one conversation: Register, again a little later where an entry of that name is still there
  * (a machine that has just ended goes from machined's list when its leader's pidfd says so), and the connection is
  * closed. An entry that stays is looked at once: machined keeps that of a unit which has been killed and is active
- * again, so if its leader is dead, we remove it. Unregister has a connection of its own, at the machine's end. */
+ * again, so if its leader is dead, we remove it. A machined that ends before it answers is being restarted: a new
+ * connection is tried for a while, and then it is the bus's turn. Unregister has a connection of its own, at the machine's end. */
 
 #include "host/machined-varlink.h"
 
@@ -24,6 +25,7 @@
 
 #define SOCKET "/run/systemd/machine/io.systemd.Machine"
 #define INTERFACE "io.systemd.Machine."
+#define DISCONNECTED "io.systemd.Disconnected"
 #define REPLY_TIMEOUT_USEC 30000000u
 #define UNREGISTER_TIMEOUT_USEC 2000000u
 #define RETRY_USEC 20000u
@@ -89,7 +91,7 @@ struct MachinedLink {
         registered_t registered;
         void *userdata;
         sd_event_source *retry;
-        unsigned retries;
+        unsigned retries, losses;
         Step step;
 };
 
@@ -246,12 +248,33 @@ static int send_about(MachinedLink *l, const char *method) {
         return r;
 }
 
+static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error, int64_t flags, void *userdata);
+
+static int begin(MachinedLink *l) {
+        int r = l->link ? 0 : connect_link(&l->link);
+
+        if (r < 0)
+                return -EOPNOTSUPP;
+        (void) dl_sd_varlink_set_userdata(l->link, l);
+        if ((r = dl_sd_varlink_set_relative_timeout(l->link, REPLY_TIMEOUT_USEC)) < 0 ||
+            (r = dl_sd_varlink_bind_reply(l->link, on_reply)) < 0)
+                return r;
+        return dl_sd_varlink_attach_event(l->link, l->event, SD_EVENT_PRIORITY_NORMAL);
+}
+
+static void lost(MachinedLink *l);
+
 static int on_time(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         MachinedLink *l = userdata;
-        int r = l->step == STEP_LOOK ? send_about(l, INTERFACE "List")
+        int r;
+
+        if (!l->link && begin(l) < 0) {
+                lost(l);
+                return 0;
+        }
+        r = l->step == STEP_LOOK ? send_about(l, INTERFACE "List")
                 : l->step == STEP_REMOVE ? send_about(l, INTERFACE "Unregister")
                                          : send_request(l);
-
         if (r < 0)
                 finish(l, r, strerror(-r));
         return 0;
@@ -266,6 +289,13 @@ static void go_on(MachinedLink *l, Step step) {
         r = sd_event_add_time_relative(l->event, &l->retry, CLOCK_MONOTONIC, RETRY_USEC, 1000, on_time, l);
         if (r < 0)
                 finish(l, r, strerror(-r));
+}
+
+static void lost(MachinedLink *l) {
+        l->link = dl_sd_varlink_close_unref(l->link);
+        if (l->losses++ < RETRIES_MAX)
+                return go_on(l, STEP_REGISTER);
+        finish(l, -EOPNOTSUPP, "systemd-machined closes the connection");
 }
 
 /* An older or younger machined wants other parameters. */
@@ -307,7 +337,9 @@ static int on_reply(sd_varlink *link _unused_, sd_json_variant *parameters, cons
 
         if (!l->registered)
                 return 0;
-        if (l->step == STEP_LOOK)
+        if (error && streq(error, DISCONNECTED))
+                lost(l);
+        else if (l->step == STEP_LOOK)
                 go_on(l, !error && leader_is_dead(parameters) ? STEP_REMOVE : STEP_REGISTER);
         else if (l->step == STEP_REMOVE)
                 go_on(l, STEP_REGISTER);
@@ -341,21 +373,15 @@ int machined_link_open(sd_event *event, MachinedLink **ret) {
 
 int machined_link_register(MachinedLink *l, const RegistrationRequest *request, registered_t registered,
                            void *userdata) {
-        int r = l->link ? 0 : connect_link(&l->link);
+        int r;
 
-        if (r < 0)
-                return -EOPNOTSUPP;
         l->request = request;
         l->registered = registered;
         l->userdata = userdata;
-        l->retries = 0;
+        l->retries = l->losses = 0;
         l->step = STEP_REGISTER;
-        (void) dl_sd_varlink_set_userdata(l->link, l);
-        if ((r = dl_sd_varlink_set_relative_timeout(l->link, REPLY_TIMEOUT_USEC)) < 0 ||
-            (r = dl_sd_varlink_bind_reply(l->link, on_reply)) < 0 ||
-            (r = dl_sd_varlink_attach_event(l->link, l->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
-                return r;
-        return send_request(l);
+        r = begin(l);
+        return r < 0 ? r : send_request(l);
 }
 
 void machined_link_unregister(const char *machine) {

@@ -16,7 +16,7 @@ typedef struct MachinedLink MachinedLink;
 int machined_link_open(sd_event *event, MachinedLink **ret) _must_check_;
 
 /* Registers the machine, as machined_register() does; registered() is never called from within. -EOPNOTSUPP, also
- * to registered(): this machined does not understand the request. */
+ * to registered(): this machined does not understand the request, or it has ended. */
 int machined_link_register(MachinedLink *l, const RegistrationRequest *request, registered_t registered,
                            void *userdata) _must_check_;
 
