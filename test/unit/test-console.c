@@ -408,6 +408,33 @@ TEST(tinted_back_pressure) {
         bench_done(&b);
 }
 
+/* fg sets the color again, but not in the place of what the guest has said. */
+TEST(continued_with_much_to_show) {
+        Bench b = bench_new();
+        bool dead = false;
+        pid_t pid;
+
+        b.background = "44";
+        bench_start(&b, CONSOLE_INTERACTIVE, false, b.caller.slave, b.caller.slave);
+        pid = guest_writes(&b, 8u << 20);
+        settle_down(&b);
+        for (unsigned i = 0; i < 3; i++) {
+                ASSERT_OK(kill(getpid(), SIGCONT));
+                settle_down(&b);
+        }
+        for (uint64_t end = now_usec() + DEADLINE_USEC; now_usec() < end && !(dead && b.drained);) {
+                (void) turn(&b, 1000);
+                (void) caller_read(&b, SIZE_MAX);
+                if (!dead && child_is_dead(pid)) {
+                        dead = true;
+                        b.drained = console_drain(b.console) > 0;
+                }
+        }
+        reap(pid);
+        ASSERT_EQ(console_dropped(b.console), 0);
+        bench_done(&b);
+}
+
 TEST(read_only_is_not_decorated) {
         Bench b = bench_new();
 

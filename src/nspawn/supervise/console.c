@@ -147,9 +147,12 @@ static void lose_output(Console *c, int error) {
                 hang_up(c);
 }
 
-/* Only after the terminal is ours, so that there is somebody to put it back. */
+/* Only after the terminal is ours, so that there is somebody to put it back. And only where there is room: without it
+ * the queue would begin to drop what the guest says; its next reset of the color brings ours. */
 static void decorate(Console *c) {
-        if (!c->raw || is_unseen(c))
+        size_t size = (c->title ? strlen(c->title) : 0) + c->tint.length + CONST_STRLEN("\033[J");
+
+        if (!c->raw || is_unseen(c) || output_queue_space(&c->queue) < size)
                 return;
         if (c->title)
                 output_queue_put(&c->queue, c->title, strlen(c->title));
