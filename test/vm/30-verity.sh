@@ -157,7 +157,17 @@ killed_early() {
     run -i "$(image whole)" -M verity true
 }
 
+on_btrfs() {   # where -x runs a copy of the image, beside which there is no root hash
+    local at=$smoke_work/btrfs
+    truncate -s 256M "$at.img"; mkfs.btrfs -q "$at.img" 2>/dev/null
+    mkdir -p "$at"; mount -o loop "$at.img" "$at"
+    cp "$root" "$at/copied.raw"; cp "$tree_hashes" "$at/copied.verity"; echo "$hash" >"$at/copied.roothash"
+    equal "$(run -x -i "$at/copied.raw" sh -c 'echo x >/etc/x; cat /etc/x')" x
+    umount "$at"; rm -r "$at" "$at.img"
+}
+
 tap "-x"                                      leaves_nothing changes -x
+tap "-x on btrfs"                             leaves_nothing on_btrfs
 tap "--volatile=overlay"                      leaves_nothing changes --volatile=overlay
 tap "--volatile=state"                        leaves_nothing checked --volatile=state -i "$(image whole)"
 tap "-U"                                      leaves_nothing checked -U -i "$(image whole)"

@@ -134,6 +134,14 @@ size=180M, type=$root_type, attrs=\"GUID:$grow\""
     rm "$(image grow)"
 }
 
+stack() {
+    local stack=$smoke_work/stack
+    mkdir -p "$stack"; cp "$smoke_work/root.luks" "$stack/layer@1.raw"; cp "$smoke_work/home.luks" "$stack/robind@home.raw"
+    equal "$(run --image-key-file="$smoke_work/key" --mstack="$stack" cat /home/which)" home
+    rm -r "$stack"
+}
+
+tap "layers of a mount stack"                 leaves_nothing stack
 tap "-x"                                      leaves_nothing changes -x
 tap "--volatile=overlay"                      leaves_nothing changes --volatile=overlay
 tap "-U -x"                                   leaves_nothing changes -U -x
