@@ -137,6 +137,23 @@ resumed_by_auto() {   # a tree that somebody else has left like this
 tap "how far it has come"                         leaves_nothing progress
 tap "SIGINT"                                      leaves_nothing cut_short INT
 tap "SIGKILL"                                     leaves_nothing cut_short KILL
+hosts_own() {   # a host that is a tree of ours, with its root bound to another place
+    local new; new=$(mktemp -d "$smoke_work/host.XXXX")
+    copy busybox
+    cp -a "$tree/." "$new"
+    ldd "$NSPAWN" | grep -o '/[^ ]*' | while read -r lib; do install -D "$lib" "$new$lib"; done
+    install "$NSPAWN" "$new/bin/nspawn"
+    mkdir -p "$new"/{proc,sys,dev,run,mnt,old}
+    status_of unshare -m sh -ec "cd '$new'; mount --bind . .; cd '$new'; mount --make-rprivate /
+        for d in proc sys dev; do mount --rbind /\$d \$d; done; mount -t tmpfs tmpfs run
+        pivot_root . old; exec /bin/sh -c 'umount -l /old; mount --bind / /mnt
+            exec /bin/nspawn -q --register=no --keep-unit --pipe -D /mnt -M smoke-own --private-users=$base \
+                --private-users-ownership=chown /bin/true'" </dev/null 2>"$smoke_work/err"
+    has "$(cat "$smoke_work/err")" "the host's own root directory"
+    equal "$status" 1 "status"
+    equal "$(strays "$new" 0)" "" "what is not the host's"
+}
+tap "the host's own root by another path"         hosts_own
 tap "auto finishes what was cut short"            leaves_nothing resumed_by_auto
 
 # --- other file systems ------------------------------------------------------------------------------------------

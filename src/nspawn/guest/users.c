@@ -103,6 +103,14 @@ static int log_chown_error(int error, const char *what, const char *where) {
         return log_error_errno(error, "%s: cannot change the owner of %s: %m", what, where ?: "its files");
 }
 
+/* Bound to another place, no path tells. */
+static bool is_host_root(int mount_fd) {
+        struct stat tree, host;
+
+        return fstat(mount_fd, &tree) >= 0 && stat("/", &host) >= 0 && tree.st_dev == host.st_dev &&
+                tree.st_ino == host.st_ino;
+}
+
 static int chown_tree(StageContext *context, int mount_fd, const char *what) {
         bool terminal = !context->config->output.quiet && isatty(STDERR_FILENO);
         _cleanup_free_ char *where = NULL;
@@ -114,6 +122,9 @@ static int chown_tree(StageContext *context, int mount_fd, const char *what) {
         };
         int r;
 
+        if (is_host_root(mount_fd))
+                return log_error_errno(-EBUSY, "%s: this is the host's own root directory, whose files stay the host's",
+                                       what);
         users_act_as_host();
         r = owner_shift(mount_fd, &shift, &where);
         users_act_as_guest(context);
