@@ -271,6 +271,7 @@ static void on_scope_stop(void *userdata) {
 static int end_scope(void *userdata) {
         Machine *m = userdata;
 
+        /* Not before our cgroups in it are gone: the manager tries to remove it once, and would fail. */
         scope_end(m->scope);
         return 0;
 }
@@ -431,8 +432,6 @@ int launch(const MachineConfig *config, const HostFacts *facts, const MachinePla
                         (void) log_error_errno(r, "event loop failed: %m");
         }
         run_abandon(&m);
-        if (m.scope)
-                scope_end(m.scope); /* the manager is at it while we undo the rest */
         finish(&m);
         return m.exit_status;
 }
