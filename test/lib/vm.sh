@@ -23,6 +23,19 @@ mkdir -p "$bb"/{boot,efi,home,srv,var/tmp}
 image() { echo "$smoke_work/$1.raw"; }
 run() { nspawn -q -P "$@" </dev/null; }
 
+# refuse EXPECTED-TEXT ARG…: in one line that says so, and soon
+refuse() {
+    local expected=$1 err=$smoke_work/err began
+    shift
+    began=$(now_ms)
+    status_of run "$@" true 2>"$err"
+    cat "$err"
+    equal "$status" 1 "exit status"
+    equal "$(wc -l <"$err")" 1 "lines on standard error"
+    grep -qiF -- "$expected" "$err" || fail "'$expected' is not in the message"
+    (($(now_ms) - began < 20000)) || fail "it took $(($(now_ms) - began)) ms"
+}
+
 # Everything a machine could leave behind, one thing a line. Credentials of the host's own units come and go. No program
 # is started: that is what costs most here.
 state() {

@@ -54,19 +54,6 @@ plain() {
     has "$out" "/dev/loop"
 }
 
-# refuse EXPECTED-TEXT ARG…
-refuse() {
-    local expected=$1 err=$smoke_work/err began
-    shift
-    began=$(now_ms)
-    status_of run "$@" true 2>"$err"
-    cat "$err"
-    equal "$status" 1 "exit status"
-    equal "$(wc -l <"$err")" 1 "lines on standard error"
-    grep -qiF -- "$expected" "$err" || fail "'$expected' is not in the message"
-    (($(now_ms) - began < 20000)) || fail "it took $(($(now_ms) - began)) ms"
-}
-
 # --- where the root hash comes from -------------------------------------------------------------------------------
 
 beside() {   # KIND: hash and hashes in files beside a bare file system

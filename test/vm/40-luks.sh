@@ -28,18 +28,6 @@ with_key=(--image-key-file="$smoke_work/key" -i "$(image luks)")
 
 terminal() { TERMINAL_TIMEOUT=90 python3 /test/lib/terminal "$@"; }
 
-refuse() {   # EXPECTED-TEXT ARG…
-    local expected=$1 err=$smoke_work/err began
-    shift
-    began=$(now_ms)
-    status_of run "$@" true 2>"$err"
-    cat "$err"
-    equal "$status" 1 "exit status"
-    equal "$(wc -l <"$err")" 1 "lines on standard error"
-    grep -qiF -- "$expected" "$err" || fail "'$expected' is not in the message"
-    (($(now_ms) - began < 20000)) || fail "it took $(($(now_ms) - began)) ms"
-}
-
 # --- the key -------------------------------------------------------------------------------------------------------
 
 key_file() {
