@@ -173,10 +173,11 @@ until_running() {
 no_machine() { ! host_in machinectl show "${1:-guest}" >/dev/null 2>&1; }
 unit_is() { [[ $(host_in systemctl show -p ActiveState --value "$(unit "${2:-guest}")") == "$1" ]]; }
 
-# Everything a guest could leave on the host, one thing a line. The nft tables themselves are networkd's, and stay.
+# Everything a guest could leave on the host, one thing a line. The nft tables themselves are networkd's, and stay; the
+# credentials of the host's own units come and go.
 host_state() {
     host_in bash -c '
-        awk "{ print \"mount \" \$5 }" /proc/self/mountinfo
+        awk "\$5 !~ \"^/run/credentials/\" { print \"mount \" \$5 }" /proc/self/mountinfo
         ip -o link | sed -E "s/^[0-9]+: ([^:@]+).*/interface \1/"
         find /sys/fs/cgroup/machine.slice -mindepth 1 -type d -printf "cgroup %P\n" 2>/dev/null
         machinectl list --no-legend | sed "s/^/machine /"
