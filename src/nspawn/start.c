@@ -17,8 +17,11 @@
 #include "host/unix-export.h"
 #include "launch.h"
 #include "log.h"
+#include "memory.h"
 #include "mount-fd.h"
 #include "process.h"
+
+#define SETTLED_USEC 5000000u /* after its start, a machine has mostly booted */
 
 static int on_outer_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Machine *m = userdata;
@@ -68,6 +71,20 @@ static int send_go(Run *run) {
         return r;
 }
 
+static int on_settled(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source;
+        (void) usec;
+        (void) userdata;
+        memory_give_back();
+        return 0;
+}
+
+/* A machine that is still there when its own start is over most likely stays for long, and we wait. */
+static void schedule_rest(Machine *m) {
+        if (m->config->payload.mode == START_BOOT)
+                (void) sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, SETTLED_USEC, 0, on_settled, NULL);
+}
+
 static int try_go(Machine *m) {
         Run *run = &m->run;
         int r;
@@ -81,6 +98,7 @@ static int try_go(Machine *m) {
                            m->config->source.machine);
         m->unmanaged = false; /* once is enough */
         notify_started(m->notify, run->leader);
+        schedule_rest(m);
         run_event(m, LIFECYCLE_EVENT_STARTED);
         return 0;
 }
