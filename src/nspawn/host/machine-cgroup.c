@@ -184,10 +184,25 @@ static int attach_devices(MachineCgroup *cgroup, const DeviceRule *rules, size_t
         return 0;
 }
 
+/* The manager tries to remove an empty scope's cgroup once. If that is while we remove payload/, it fails, and nobody
+ * else would remove the rest. Where it is still to come, it finds nothing to do. */
+static void remove_scope(const char *record) {
+        _cleanup_free_ char *scope = relative_path(record, NULL), *slice = NULL;
+        _cleanup_close_ int root_fd = -EBADF, slice_fd = -EBADF;
+
+        slice = scope ? relative_path(scope, NULL) : NULL;
+        root_fd = slice ? cgroup_open_root() : -ENOMEM;
+        slice_fd = root_fd >= 0 ? cgroup_open(root_fd, slice) : root_fd;
+        if (slice_fd >= 0)
+                (void) cgroup_remove(slice_fd, strrchr(scope, '/') + 1, 0);
+}
+
 static int undo_machine_cgroup(void *userdata) {
         MachineCgroup *cgroup = userdata;
         int r = machine_cgroup_remove(cgroup->record);
 
+        if (r >= 0 && cgroup->in_scope)
+                remove_scope(cgroup->record);
         machine_cgroup_close(cgroup);
         return r;
 }
@@ -197,6 +212,7 @@ int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machin
         _cleanup_free_ char *path = NULL;
         int r;
 
+        cgroup->in_scope = unit_path;
         r = make_payload(cgroup, machine, unit_path, &path);
         if (r < 0)
                 return log_error_errno(r, "cannot make a cgroup for the machine%s%s: %m",

@@ -15,6 +15,7 @@ typedef struct MachineCgroup {
         int supervisor_fd; /* for CLONE_INTO_CGROUP */
         int program_fd;    /* of the device rules */
         char *record;      /* the cgroup2 path that the reversal removes */
+        bool in_scope;     /* the base is the cgroup of a scope that was made for this machine */
         bool needs_settling; /* our own process sits in the base, see machine_cgroup_settle() */
         int device_error;  /* 0, or why the guest has no device rules: -EOPNOTSUPP, -EPERM */
 } MachineCgroup;
