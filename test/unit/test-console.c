@@ -374,11 +374,25 @@ TEST(tint_and_title) {
         bench_done(&b);
 }
 
+/* The caller reads all that comes until the guest's process has ended and its last output is here. */
+static void read_to_the_end(Bench *b, pid_t pid) {
+        bool dead = false;
+
+        for (uint64_t end = now_usec() + DEADLINE_USEC; now_usec() < end && !(dead && b->drained);) {
+                (void) turn(b, 1000);
+                (void) caller_read(b, SIZE_MAX);
+                if (!dead && child_is_dead(pid)) {
+                        dead = true;
+                        b->drained = console_drain(b->console) > 0;
+                }
+        }
+        reap(pid);
+}
+
 /* To a guest that paints all the time the space seems small, but nothing is lost of a command's output. */
 TEST(tinted_back_pressure) {
         size_t n_lines = 20000, n_colors = 0;
         Bench b = bench_new();
-        bool dead = false;
         pid_t pid;
 
         b.background = "48;2;0;0;64";
@@ -391,15 +405,7 @@ TEST(tinted_back_pressure) {
                 _exit(0);
         }
         b.guest.slave = safe_close(b.guest.slave);
-        for (uint64_t end = now_usec() + DEADLINE_USEC; now_usec() < end && !(dead && b.drained);) {
-                (void) turn(&b, 1000);
-                (void) caller_read(&b, SIZE_MAX);
-                if (!dead && child_is_dead(pid)) {
-                        dead = true;
-                        b.drained = console_drain(b.console) > 0;
-                }
-        }
-        reap(pid);
+        read_to_the_end(&b, pid);
         (void) caller_read(&b, SIZE_MAX);
         for (const char *p = b.seen; (p = strstr(p, "\033[48;2;0;0;64m")); p++)
                 n_colors++;
@@ -411,7 +417,6 @@ TEST(tinted_back_pressure) {
 /* fg sets the color again, but not in the place of what the guest has said. */
 TEST(continued_with_much_to_show) {
         Bench b = bench_new();
-        bool dead = false;
         pid_t pid;
 
         b.background = "44";
@@ -422,15 +427,7 @@ TEST(continued_with_much_to_show) {
                 ASSERT_OK(kill(getpid(), SIGCONT));
                 settle_down(&b);
         }
-        for (uint64_t end = now_usec() + DEADLINE_USEC; now_usec() < end && !(dead && b.drained);) {
-                (void) turn(&b, 1000);
-                (void) caller_read(&b, SIZE_MAX);
-                if (!dead && child_is_dead(pid)) {
-                        dead = true;
-                        b.drained = console_drain(b.console) > 0;
-                }
-        }
-        reap(pid);
+        read_to_the_end(&b, pid);
         ASSERT_EQ(console_dropped(b.console), 0);
         bench_done(&b);
 }
