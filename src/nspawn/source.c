@@ -51,7 +51,9 @@ static int lock_tree(Machine *m) {
 
         if (!m->config->env.lock)
                 return 0;
-        r = machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
+        r = m->config->source.image && !m->read_only
+                    ? machine_lock_image(&m->undo, &m->lock, path, m->tree_fd)
+                    : machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
         if (r < 0)
                 return r;
         r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, path);
@@ -116,13 +118,20 @@ static int layer_read_only_root(Machine *m) {
 }
 
 int source_attach(Machine *m) {
-        const MachineConfig *config = m->config;
+        const ImageRequest request = {
+                .path = m->config->source.image,
+                .fd = m->tree_fd,
+                .read_only = m->read_only,
+                .lock = &m->lock,
+                .source = &m->config->source,
+                .env = &m->config->env,
+                .runtime_fd = m->runtime_fd,
+        };
         int r;
 
-        if (!config->source.image)
+        if (!m->config->source.image)
                 return 0;
-        r = image_attach(&m->undo, config->source.image, &config->source, &config->env, m->runtime_fd, m->tree_fd,
-                         m->read_only, &m->image);
+        r = image_attach(&m->undo, &request, &m->image);
         if (r >= 0)
                 r = layer_read_only_root(m);
         if (r >= 0)

@@ -33,6 +33,10 @@ static int set_lock(int fd, short type) {
         return 0;
 }
 
+static short lock_type(LockMode mode) {
+        return mode == LOCK_SHARED ? F_RDLCK : F_WRLCK;
+}
+
 /* -ESTALE: the file was removed before we had the lock. */
 static int try_take(int dir_fd, const char *name, LockMode mode) {
         _cleanup_close_ int fd = -EBADF;
@@ -44,7 +48,7 @@ static int try_take(int dir_fd, const char *name, LockMode mode) {
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return -EBADF;
-        r = set_lock(fd, mode == LOCK_SHARED ? F_RDLCK : F_WRLCK);
+        r = set_lock(fd, lock_type(mode));
         if (r < 0)
                 return r;
         if (fstat(fd, &st) < 0)
@@ -77,6 +81,19 @@ int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout
                         (void) usleep(RETRY_USEC);
         }
         *ret = (LockFile){ .dir_fd = TAKE_FD(own_dir_fd), .name = TAKE_PTR(copy), .fd = TAKE_FD(fd) };
+        return 0;
+}
+
+int lock_file_change(LockFile *lock, LockMode mode, uint64_t timeout_usec) {
+        uint64_t end = now_usec() + timeout_usec;
+
+        while (lock->fd >= 0) {
+                int r = set_lock(lock->fd, lock_type(mode));
+
+                if (r != -EBUSY || now_usec() >= end)
+                        return r;
+                (void) usleep(RETRY_USEC);
+        }
         return 0;
 }
 

@@ -24,6 +24,10 @@ typedef struct LockFile {
 int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout_usec,
                    LockFile *ret) _must_check_;
 
+/* Makes an exclusive lock a shared one or the other way round, without letting go of it in between. Waits like
+ * lock_file_take(), then -EBUSY, and the lock is what it was. A lock that is not held is fine. */
+int lock_file_change(LockFile *lock, LockMode mode, uint64_t timeout_usec) _must_check_;
+
 /* Gives the lock back, and removes the file unless another holder shares it. A lock that is not held is
  * fine. */
 void lock_file_release(LockFile *lock);

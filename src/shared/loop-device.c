@@ -5,15 +5,23 @@
  * over (EAGAIN): then another one is asked for. Where /dev has no node for a device, one is made in a
  * tmpfs that is mounted nowhere and gone before we return, so that a /dev of fixed nodes, as containers
  * have, is no obstacle. AUTOCLEAR is set from the start: whatever happens to us, the kernel takes the
- * device back. */
+ * device back.
+ *
+ * Who shares a device shares the file systems on it with all they have in memory: a thousand machines of one image unpack
+ * and keep its files once, and btrfs and xfs, which refuse to be there twice, are there once. The kernel keeps a name for
+ * each device, and ours tells of which state of the file the device was made. A file that has been written since is
+ * another one: what is cached of the old one does not go together with it. */
 
 #include "loop-device.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -88,72 +96,7 @@ static int open_loop(int number, bool read_only) {
         return open_device(path, S_IFBLK, loop_number_to_device(number), read_only ? O_RDONLY : O_RDWR);
 }
 
-static int try_attach(int control_fd, const struct loop_config *config, bool read_only) {
-        _cleanup_close_ int fd = -EBADF;
-        int number;
-
-        number = ioctl(control_fd, LOOP_CTL_GET_FREE);
-        if (number < 0)
-                return -errno;
-        fd = open_loop(number, read_only);
-        if (fd < 0)
-                return fd == -ENXIO || fd == -ENODEV ? -EAGAIN : TAKE_FD(fd); /* just removed by someone */
-        return ioctl(fd, LOOP_CONFIGURE, config) < 0 ? -errno : TAKE_FD(fd);
-}
-
-/* Two who wait for the same device should not wake up together. */
-static void wait_a_little(void) {
-        unsigned char random = 128;
-
-        (void) getrandom(&random, sizeof(random), GRND_NONBLOCK);
-        (void) usleep(500 + random * 40u);
-}
-
-int loop_attach(const LoopRequest *request) {
-        uint64_t end = now_usec() + ATTACH_TIMEOUT_USEC;
-        struct loop_config config = {
-                .fd = (uint32_t) request->fd,
-                .block_size = request->sector_size,
-                .info = {
-                        .lo_offset = request->offset,
-                        .lo_sizelimit = request->size,
-                        .lo_flags = LO_FLAGS_AUTOCLEAR | (request->read_only ? LO_FLAGS_READ_ONLY : 0) |
-                                    (request->direct ? LO_FLAGS_DIRECT_IO : 0),
-                },
-        };
-        _cleanup_close_ int control_fd = -EBADF;
-        int fd;
-
-        (void) snprintf((char *) config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s",
-                        request->name ?: "");
-        control_fd = open_device("/dev/loop-control", S_IFCHR,
-                                 makedev(LOOP_CONTROL_MAJOR, LOOP_CONTROL_MINOR), O_RDWR);
-        if (control_fd < 0)
-                return TAKE_FD(control_fd);
-        for (;;) {
-                fd = try_attach(control_fd, &config, request->read_only);
-                if ((fd != -EBUSY && fd != -EAGAIN) || now_usec() >= end)
-                        return fd;
-                wait_a_little();
-        }
-}
-
-/* A mounted device refuses to be opened exclusively. */
-int loop_wait_unused(int loop_fd, uint64_t timeout_usec) {
-        uint64_t end = now_usec() + timeout_usec;
-
-        for (unsigned pause = 200;; pause = MIN(pause * 2, 20000u)) {
-                int fd = fd_reopen(loop_fd, O_RDONLY | O_EXCL | O_NONBLOCK);
-
-                if (fd != -EBUSY) {
-                        (void) safe_close(fd);
-                        return MIN(fd, 0);
-                }
-                if (now_usec() >= end)
-                        return -EBUSY;
-                (void) usleep(pause);
-        }
-}
+/* — finding — */
 
 /* The kernel's way of writing a dev_t there is the one of stat(2). */
 static LoopBacking backing_of(const struct loop_info64 *info) {
@@ -196,36 +139,156 @@ static bool seems_backed_by(int sys_fd, const char *name, const LoopBacking *bac
         return same_backing(backing, &found);
 }
 
-static bool is_busy(int number, const LoopBacking *backing, bool only_writable) {
-        _cleanup_close_ int fd = open_loop(number, true), exclusive = -EBADF;
+/* An fd for the device with this number, if it has this behind it, and its status. */
+static int open_backed_by(int number, const LoopBacking *backing, struct loop_info64 *ret) {
+        _cleanup_close_ int fd = open_loop(number, true);
         struct loop_info64 info = {};
         LoopBacking found;
 
-        if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
-                return false;
+        if (fd < 0)
+                return TAKE_FD(fd);
+        if (ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+                return -errno;
         found = backing_of(&info);
-        if (!same_backing(backing, &found) || (only_writable && (info.lo_flags & LO_FLAGS_READ_ONLY)))
-                return false;
-        exclusive = fd_reopen(fd, O_RDONLY | O_EXCL | O_NONBLOCK);
-        return exclusive == -EBUSY;
+        if (!same_backing(backing, &found))
+                return -ENOENT;
+        *ret = info;
+        return TAKE_FD(fd);
 }
 
-int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) {
+/* The first result >= 0 of fits() for a device that has this behind it. fits() gets an fd, which stays ours. */
+static int find_backed_by(const LoopBacking *backing, int except,
+                          int (*fits)(int fd, const struct loop_info64 *info, const void *userdata),
+                          const void *userdata) {
         DIR *d = opendir("/sys/block");
         int result = -ENOENT;
 
         if (!d)
                 return -ENOENT;
         for (struct dirent *e; result < 0 && (e = readdir(d));) {
+                _cleanup_close_ int fd = -EBADF;
+                struct loop_info64 info;
                 int number, end = 0;
 
-                if (sscanf(e->d_name, "loop%i%n", &number, &end) != 1 || e->d_name[end] || number == except)
+                if (sscanf(e->d_name, "loop%i%n", &number, &end) != 1 || e->d_name[end] || number == except ||
+                    !seems_backed_by(dirfd(d), e->d_name, backing))
                         continue;
-                if (seems_backed_by(dirfd(d), e->d_name, backing) && is_busy(number, backing, only_writable))
-                        result = number;
+                fd = open_backed_by(number, backing, &info);
+                if (fd >= 0)
+                        result = fits(fd, &info, userdata);
         }
         (void) closedir(d);
         return result;
+}
+
+static int busy_number(int fd, const struct loop_info64 *info, const void *userdata) {
+        const bool *only_writable = userdata;
+        _cleanup_close_ int exclusive = -EBADF;
+
+        if (*only_writable && (info->lo_flags & LO_FLAGS_READ_ONLY))
+                return -ENOENT;
+        exclusive = fd_reopen(fd, O_RDONLY | O_EXCL | O_NONBLOCK);
+        return exclusive == -EBUSY ? (int) info->lo_number : -ENOENT;
+}
+
+int loop_find_busy(const LoopBacking *backing, bool only_writable, int except) {
+        return find_backed_by(backing, except, busy_number, &only_writable);
+}
+
+/* — attaching — */
+
+static int try_attach(int control_fd, const struct loop_config *config, bool read_only) {
+        _cleanup_close_ int fd = -EBADF;
+        int number;
+
+        number = ioctl(control_fd, LOOP_CTL_GET_FREE);
+        if (number < 0)
+                return -errno;
+        fd = open_loop(number, read_only);
+        if (fd < 0)
+                return fd == -ENXIO || fd == -ENODEV ? -EAGAIN : TAKE_FD(fd); /* just removed by someone */
+        return ioctl(fd, LOOP_CONFIGURE, config) < 0 ? -errno : TAKE_FD(fd);
+}
+
+/* Two who wait for the same device should not wake up together. */
+static void wait_a_little(void) {
+        unsigned char random = 128;
+
+        (void) getrandom(&random, sizeof(random), GRND_NONBLOCK);
+        (void) usleep(500 + random * 40u);
+}
+
+static int attach_free(const struct loop_config *config, bool read_only) {
+        uint64_t end = now_usec() + ATTACH_TIMEOUT_USEC;
+        _cleanup_close_ int control_fd = -EBADF;
+        int fd;
+
+        control_fd = open_device("/dev/loop-control", S_IFCHR,
+                                 makedev(LOOP_CONTROL_MAJOR, LOOP_CONTROL_MINOR), O_RDWR);
+        if (control_fd < 0)
+                return TAKE_FD(control_fd);
+        for (;;) {
+                fd = try_attach(control_fd, config, read_only);
+                if ((fd != -EBUSY && fd != -EAGAIN) || now_usec() >= end)
+                        return fd;
+                wait_a_little();
+        }
+}
+
+/* An fd for it, if it was made by an equal request. */
+static int share(int fd, const struct loop_info64 *info, const void *userdata) {
+        const struct loop_config *config = userdata;
+        unsigned sector_size;
+
+        if (ioctl(fd, BLKSSZGET, &sector_size) < 0)
+                return -errno;
+        return sector_size == config->block_size && info->lo_offset == config->info.lo_offset &&
+                               info->lo_sizelimit == config->info.lo_sizelimit &&
+                               info->lo_flags == config->info.lo_flags &&
+                               memcmp(info->lo_file_name, config->info.lo_file_name, sizeof(info->lo_file_name)) == 0
+                       ? fd_reopen(fd, O_RDONLY | O_NONBLOCK)
+                       : -ENOENT;
+}
+
+int loop_attach(const LoopRequest *request) {
+        struct loop_config config = {
+                .fd = (uint32_t) request->fd,
+                .block_size = request->sector_size,
+                .info = {
+                        .lo_offset = request->offset,
+                        .lo_sizelimit = request->size,
+                        .lo_flags = LO_FLAGS_AUTOCLEAR | (request->read_only ? LO_FLAGS_READ_ONLY : 0) |
+                                    (request->direct ? LO_FLAGS_DIRECT_IO : 0),
+                },
+        };
+        struct stat st;
+        int fd;
+
+        if (!request->share || !request->read_only || fstat(request->fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return attach_free(&config, request->read_only);
+        (void) snprintf((char *) config.info.lo_file_name, sizeof(config.info.lo_file_name),
+                        "nspawn, of %" PRIu64 ".%09li", (uint64_t) st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+        fd = find_backed_by(&(LoopBacking){ st.st_dev, st.st_ino, 0 }, -1, share, &config);
+        return fd >= 0 ? fd : attach_free(&config, request->read_only);
+}
+
+/* — looking — */
+
+/* A mounted device refuses to be opened exclusively. */
+int loop_wait_unused(int loop_fd, uint64_t timeout_usec) {
+        uint64_t end = now_usec() + timeout_usec;
+
+        for (unsigned pause = 200;; pause = MIN(pause * 2, 20000u)) {
+                int fd = fd_reopen(loop_fd, O_RDONLY | O_EXCL | O_NONBLOCK);
+
+                if (fd != -EBUSY) {
+                        (void) safe_close(fd);
+                        return MIN(fd, 0);
+                }
+                if (now_usec() >= end)
+                        return -EBUSY;
+                (void) usleep(pause);
+        }
 }
 
 static bool is_path_of(const char *path, dev_t device) {

@@ -15,11 +15,11 @@ typedef struct LoopRequest {
         unsigned sector_size;  /* of the new device: 512 to 4096 */
         bool read_only;
         bool direct;      /* read and write past the host's page cache, if what is behind can */
-        const char *name; /* shown by losetup, cut off at 63 bytes; NULL for none */
+        bool share;       /* of a file that is only read: a device that was made by an equal request will do */
 } LoopRequest;
 
-/* Attaches a free loop device and returns an fd for it. The device goes away by itself with the last fd
- * for it and the last mount of it. Waits up to two seconds where others are quicker to take the free one.
+/* Attaches a free loop device, or finds one to share, and returns an fd for it. The device goes away by itself with the
+ * last fd for it and the last mount of it. Waits up to two seconds where others are quicker to take the free one.
  * -ENOENT or -EACCES: loop devices cannot be had here. */
 int loop_attach(const LoopRequest *request) _must_check_;
 

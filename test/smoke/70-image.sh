@@ -175,6 +175,61 @@ second_writer() {
     loops_gone
 }
 
+# Machines that only read an image have one device, and with it all that the kernel keeps of its files, once.
+shared() {   # IMAGE ARG…
+    local i=$1 first first_console
+    shift
+    ln -f "$i" "$i.other-name"
+    start "$@" -i "$i" -M "$smoke_prefix-1" sh -c 'echo up; sleep 30'
+    first=$supervisor first_console=$console
+    until_shown up 10
+    start "$@" -i "$i.other-name" -M "$smoke_prefix-2" sh -c 'echo up; sleep 30'
+    until_shown up 10
+    equal "$(loops | wc -l)" 1 "loop devices"
+    kill -KILL "$first"; wait "$first" || true
+    run "$@" -i "$i" -M "$smoke_prefix-1" cat /etc/os-release
+    inside cat /etc/os-release >/dev/null
+    equal "$(loops | wc -l)" 1 "loop devices"
+    kill "$supervisor"; wait_exit "$supervisor" 15
+    loops_gone
+    rm "$first_console" "$i.other-name"
+}
+shared_squashfs() {
+    local i; i=$(image squash)
+    cp "$smoke_work/new.squashfs" "$i"
+    shared "$i"
+}
+shared_ext4() {
+    local i; i=$(image shared)
+    cp "$smoke_work/root.ext4" "$i"
+    shared "$i" -x
+    shared "$i" --read-only
+}
+
+# A file that was written since is another one, whoever still has the old one's device.
+not_shared() {
+    local i; i=$(image written)
+    cp "$smoke_work/old.squashfs" "$i"
+    start -i "$i" -M "$smoke_prefix-1" sh -c 'echo up; sleep 30'
+    until_shown up 10
+    cat "$smoke_work/new.squashfs" >"$i"
+    equal "$(run -i "$i" -M "$smoke_prefix-2" cat /etc/which)" new
+    kill "$supervisor"; wait_exit "$supervisor" 15
+    loops_gone
+}
+
+# Two that write to it and come at the same time: one has it.
+at_once() {
+    local i a b first; i=$(image race)
+    cp "$smoke_work/root.ext4" "$i"
+    run -i "$i" -M "$smoke_prefix-1" sleep 3 2>/dev/null & a=$!
+    run -i "$i" -M "$smoke_prefix-2" sleep 3 2>/dev/null & b=$!
+    first=0; wait "$a" || first=$?
+    status=0; wait "$b" || status=$?
+    equal "$((first + status))" 1 "one ends with 0 and one with 1"
+    loops_gone
+}
+
 killed() {
     local i; i=$(image kill)
     cp "$smoke_work/root.ext4" "$i"
@@ -237,6 +292,10 @@ fixed_dev() {
 tap "found by its name"                  named
 tap "the newest of a directory's versions" newest
 tap "one writer or many readers"         second_writer
+tap "squashfs: all on one device"        shared_squashfs
+tap "ext4, only read: all on one device" shared_ext4
+tap "written since: a device of its own" not_shared
+tap "two writers at once"                at_once
 tap "SIGKILL leaves no loop device"      killed
 tap "a reboot inside"                    reboots
 tap "changes are forgotten on request"   ephemeral

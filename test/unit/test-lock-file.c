@@ -69,6 +69,25 @@ TEST(shared) {
         drop_dir();
 }
 
+TEST(changed) {
+        LockFile a = LOCK_FILE_NONE, b = LOCK_FILE_NONE;
+
+        use_dir();
+        ASSERT_OK(lock_file_change(&a, LOCK_SHARED, 0)); /* there is nothing to change */
+        ASSERT_OK(lock_file_take(dir_fd, "l", LOCK_EXCLUSIVE, 0, &a));
+        ASSERT_ERR(lock_file_take(dir_fd, "l", LOCK_SHARED, 0, &b), -EBUSY);
+        ASSERT_OK(lock_file_change(&a, LOCK_SHARED, 0));
+        ASSERT_OK(lock_file_take(dir_fd, "l", LOCK_SHARED, 0, &b));
+        ASSERT_ERR(lock_file_change(&a, LOCK_EXCLUSIVE, 30000), -EBUSY);
+        lock_file_release(&b);
+        ASSERT_TRUE(exists("l"));
+        ASSERT_OK(lock_file_change(&a, LOCK_EXCLUSIVE, 0));
+        ASSERT_ERR(lock_file_take(dir_fd, "l", LOCK_SHARED, 0, &b), -EBUSY);
+        lock_file_release(&a);
+        ASSERT_TRUE(!exists("l"));
+        drop_dir();
+}
+
 /* A killed holder leaves its file, not its lock; a child's copy of the lock counts. */
 TEST(killed_holder) {
         LockFile lock = LOCK_FILE_NONE;

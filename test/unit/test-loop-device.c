@@ -36,7 +36,6 @@ static int attach(int backing, bool read_only) {
                 .size = 1024,
                 .sector_size = 512,
                 .read_only = read_only,
-                .name = "test",
         });
 }
 
@@ -64,7 +63,6 @@ static void check(bool read_only) {
         ASSERT_OK(ioctl(fd, LOOP_GET_STATUS64, &info));
         ASSERT_TRUE(info.lo_flags & LO_FLAGS_AUTOCLEAR);
         ASSERT_EQ((info.lo_flags & LO_FLAGS_READ_ONLY) != 0, read_only);
-        ASSERT_STREQ((const char *) info.lo_file_name, "test");
 
         memset(sector, 'x', sizeof(sector));
         ASSERT_EQ(pwrite(fd, sector, sizeof(sector), 512), read_only ? -1 : 512);
@@ -192,6 +190,65 @@ TEST(who_has_it) {
         ASSERT_ERR(loop_find_busy(&own, false, -1), -ENOENT);
         own.inode++;
         ASSERT_ERR(loop_find_busy(&own, false, -1), -ENOENT);
+}
+
+static int share_at(int backing, uint64_t offset) {
+        return loop_attach(&(LoopRequest){
+                .fd = backing, .offset = offset, .size = 1024, .sector_size = 512, .read_only = true, .share = true });
+}
+
+static int number_of(int fd) {
+        LoopBacking found;
+
+        return loop_backing(fd, &found);
+}
+
+TEST(shared) {
+        _cleanup_close_ int backing = -EBADF, first = -EBADF, second = -EBADF, other = -EBADF, writable = -EBADF;
+        char path[] = "/var/tmp/nspawn-test-XXXXXX";
+        int number;
+
+        TEST_NEEDS_ROOT;
+        backing = mkostemp(path, O_CLOEXEC);
+        ASSERT_OK(backing);
+        ASSERT_OK(ftruncate(backing, 4096));
+        first = share_at(backing, 0);
+        ASSERT_OK(first);
+        number = number_of(first);
+        second = share_at(backing, 0);
+        ASSERT_OK(second);
+        ASSERT_EQ(number_of(second), number);
+        other = share_at(backing, 1024);
+        ASSERT_OK(other);
+        ASSERT_TRUE(number_of(other) != number);
+        writable = attach(backing, false);
+        ASSERT_OK(writable);
+        ASSERT_TRUE(number_of(writable) != number);
+
+        /* The first one's end does not take it from the second. */
+        first = safe_close(first);
+        ASSERT_EQ(number_of(second), number);
+        second = safe_close(second);
+        ASSERT_TRUE(cleared((unsigned) number));
+        ASSERT_OK(unlink(path));
+}
+
+TEST(not_shared_once_written) {
+        _cleanup_close_ int backing = -EBADF, before = -EBADF, after = -EBADF;
+        char path[] = "/var/tmp/nspawn-test-XXXXXX";
+
+        TEST_NEEDS_ROOT;
+        backing = mkostemp(path, O_CLOEXEC);
+        ASSERT_OK(backing);
+        ASSERT_OK(ftruncate(backing, 4096));
+        before = share_at(backing, 0);
+        ASSERT_OK(before);
+        (void) usleep(20000); /* the clock of files ticks every few milliseconds */
+        ASSERT_EQ(pwrite(backing, "x", 1, 0), 1);
+        after = share_at(backing, 0);
+        ASSERT_OK(after);
+        ASSERT_TRUE(number_of(after) != number_of(before));
+        ASSERT_OK(unlink(path));
 }
 
 TEST(nonsense) {

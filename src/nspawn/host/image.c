@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: run by the supervisor in the host's namespaces, before the minder is forked.
- * Opening comes first, then (launch.c) the locks, then looking at what is inside, then the loop devices:
- * no byte of the image is believed before nobody else can write to it. On top of these come the devices
- * that decipher or check, and another look, at what they show. Loop devices clear themselves when
+ * Opening comes first, then (source.c) the locks, then looking at what is inside, then the loop devices:
+ * no byte of the image is believed before nobody else can write to it. Only what is inside tells whether the machine
+ * will: many file systems never are written, and their images may run as often as one likes, with the loop devices
+ * shared. On top of these come the devices that decipher or check, and another look, at what they show. Loop devices clear themselves when
  * the last fd is closed and the last mount is gone, and so do those on top; the supervisor keeps the fds
  * until the end, so that a reboot finds the same devices. */
 
@@ -86,6 +87,23 @@ static int find_busy(const LoopBacking *backing, bool read_only, int except) {
         return number;
 }
 
+static bool is_written(const Image *image) {
+        bool written = false;
+
+        for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX; place++)
+                written = written || (image->plan.slots[place].used && !image->plan.slots[place].read_only);
+        return written;
+}
+
+static int settle_lock(const ImageRequest *request, bool written) {
+        LockMode mode = written ? LOCK_EXCLUSIVE : LOCK_SHARED;
+        int r = machine_lock_settle(request->lock, mode);
+
+        if (r == -EBUSY)
+                return machine_lock_explain(request->path, request->fd, mode);
+        return r < 0 ? log_error_errno(r, "%s: cannot change its lock: %m", request->path) : 0;
+}
+
 /* Our locks keep out those who take them. Who mounts an image by hand takes none, and a file system that is mounted
  * twice, by two devices, destroys itself. So we look for loop devices that are in use and have the image behind
  * them, or have behind them what the image, a loop device, has behind itself. */
@@ -141,7 +159,8 @@ static int attach_slot(const Attachment *a, ImagePlace place) {
                 /* What is written would be cached twice. What is only read starts faster from the image's
                  * cache. */
                 .direct = a->direct == AUTO_YES || (a->direct == AUTO_AUTO && !slot->read_only),
-                .name = a->image->path,
+                /* What is on top has to see this one go. */
+                .share = slot->read_only && slot->protection == PROTECTION_NONE,
         };
         int r = attach(a->image->path, &request);
 
@@ -162,7 +181,6 @@ static int attach_hashes(const Attachment *a) {
                 .size = hashes->partition.size,
                 .sector_size = a->image->plan.sector_size,
                 .read_only = true,
-                .name = a->image->path,
         };
         int r;
 
@@ -258,29 +276,30 @@ static int undo_attach(void *userdata) {
         return 0;
 }
 
-int image_attach(UndoLog *undo, const char *path, const SourceConfig *source, const EnvironmentConfig *env,
-                 int runtime_fd, int fd, bool read_only, Image *ret) {
+int image_attach(UndoLog *undo, const ImageRequest *request, Image *ret) {
         Attachment a = {
                 .image = ret,
-                .probe = { .source = source, .allowed = env->file_systems },
-                .fd = fd,
-                .direct = env->loop_direct_io,
+                .probe = { .source = request->source, .allowed = request->env->file_systems },
+                .fd = request->fd,
+                .direct = request->env->loop_direct_io,
         };
         int r;
 
-        ret->path = path;
+        ret->path = request->path;
         r = undo_add(undo, "image", undo_attach, ret);
         if (r >= 0)
-                r = check_others(ret->path, fd, read_only);
+                r = image_probe(&a.probe, ret, request->fd, request->read_only);
         if (r >= 0)
-                r = image_probe(&a.probe, ret, fd, read_only);
+                r = settle_lock(request, is_written(ret));
+        if (r >= 0)
+                r = check_others(ret->path, request->fd, !is_written(ret));
         for (ImagePlace place = 0; place < _IMAGE_PLACE_MAX && r >= 0; place++)
                 if (ret->plan.slots[place].used)
                         r = attach_slot(&a, place);
         if (r >= 0)
                 r = attach_hashes(&a);
         if (r >= 0)
-                r = map(&a, runtime_fd);
+                r = map(&a, request->runtime_fd);
         if (r >= 0)
                 r = check_file_systems(ret);
         image_probe_done(&a.probe);

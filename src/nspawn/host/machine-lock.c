@@ -159,16 +159,37 @@ static int undo_tree_locks(void *userdata) {
         return 0;
 }
 
-int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, int tree_fd, LockMode mode) {
-        int r = take_tree(lock, directory, tree_fd, mode, TIMEOUT_USEC);
+static int keep_tree(UndoLog *undo, MachineLock *lock, const char *directory, int taken) {
+        int r;
 
-        if (r == -EBUSY)
-                return r;
-        if (r < 0)
-                return log_error_errno(r, "cannot lock %s in %s: %m", directory, TREE_LOCKS);
+        if (taken == -EBUSY)
+                return taken;
+        if (taken < 0)
+                return log_error_errno(taken, "cannot lock %s in %s: %m", directory, TREE_LOCKS);
         r = undo_add(undo, "tree locks", undo_tree_locks, lock);
         if (r < 0)
                 release_tree(lock);
+        return r;
+}
+
+int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, int tree_fd, LockMode mode) {
+        return keep_tree(undo, lock, directory, take_tree(lock, directory, tree_fd, mode, TIMEOUT_USEC));
+}
+
+int machine_lock_image(UndoLog *undo, MachineLock *lock, const char *image, int image_fd) {
+        int r = take_tree(lock, image, image_fd, LOCK_EXCLUSIVE, 0);
+
+        if (r == -EBUSY)
+                r = take_tree(lock, image, image_fd, LOCK_SHARED, TIMEOUT_USEC);
+        return keep_tree(undo, lock, image, r);
+}
+
+int machine_lock_settle(MachineLock *lock, LockMode mode) {
+        LockFile *files[] = { &lock->beside, &lock->inode, &lock->backing };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(files) && r >= 0; i++)
+                r = lock_file_change(files[i], mode, TIMEOUT_USEC);
         return r;
 }
 

@@ -130,6 +130,21 @@ static int make_entries(UndoLog *undo, MountStack *stack, MachineLock **ret_lock
         return r;
 }
 
+static int attach_entry(UndoLog *undo, const MachineConfig *config, int runtime_fd, StackEntry *entry,
+                        MachineLock *lock) {
+        const ImageRequest request = {
+                .path = entry->path,
+                .fd = entry->fd,
+                .read_only = entry->read_only,
+                .lock = lock,
+                .source = &config->source,
+                .env = &config->env,
+                .runtime_fd = runtime_fd,
+        };
+
+        return image_attach(undo, &request, &entry->image);
+}
+
 int mount_stack_open(UndoLog *undo, const MachineConfig *config, int runtime_fd, MountStack *ret,
                      MachineLock **ret_locks) {
         int r;
@@ -147,8 +162,7 @@ int mount_stack_open(UndoLog *undo, const MachineConfig *config, int runtime_fd,
                 if (r >= 0 && config->env.lock)
                         r = lock_entry(undo, runtime_fd, i, entry, &(*ret_locks)[i]);
                 if (r >= 0 && entry->item->image)
-                        r = image_attach(undo, entry->path, &config->source, &config->env, runtime_fd, entry->fd,
-                                         entry->read_only, &entry->image);
+                        r = attach_entry(undo, config, runtime_fd, entry, &(*ret_locks)[i]);
                 if (r >= 0 && entry->item->image)
                         r = check_layer(ret, entry);
         }
