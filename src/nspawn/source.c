@@ -123,8 +123,7 @@ int source_attach(Machine *m) {
                 .fd = m->tree_fd,
                 .read_only = m->read_only,
                 .lock = &m->lock,
-                .source = &m->config->source,
-                .env = &m->config->env,
+                .config = m->config,
                 .runtime_fd = m->runtime_fd,
         };
         int r;

@@ -8,9 +8,9 @@
  * device back.
  *
  * Who shares a device shares the file systems on it with all they have in memory: a thousand machines of one image unpack
- * and keep its files once, and btrfs and xfs, which refuse to be there twice, are there once. The kernel keeps a name for
- * each device, and ours tells of which state of the file the device was made. A file that has been written since is
- * another one: what is cached of the old one does not go together with it. */
+ * and keep its files once. The kernel keeps a name for each device, and ours tells who shares it and of which state of the
+ * file it was made. A file that has been written since is another one: what is cached of the old one does not go together
+ * with it. */
 
 #include "loop-device.h"
 
@@ -267,7 +267,8 @@ int loop_attach(const LoopRequest *request) {
         if (!request->share || !request->read_only || fstat(request->fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return attach_free(&config, request->read_only);
         (void) snprintf((char *) config.info.lo_file_name, sizeof(config.info.lo_file_name),
-                        "nspawn, of %" PRIu64 ".%09li", (uint64_t) st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+                        "nspawn %s, of %" PRIu64 ".%09li", request->share, (uint64_t) st.st_ctim.tv_sec,
+                        st.st_ctim.tv_nsec);
         fd = find_backed_by(&(LoopBacking){ st.st_dev, st.st_ino, 0 }, -1, share, &config);
         return fd >= 0 ? fd : attach_free(&config, request->read_only);
 }

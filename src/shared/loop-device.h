@@ -15,7 +15,7 @@ typedef struct LoopRequest {
         unsigned sector_size;  /* of the new device: 512 to 4096 */
         bool read_only;
         bool direct;      /* read and write past the host's page cache, if what is behind can */
-        bool share;       /* of a file that is only read: a device that was made by an equal request will do */
+        const char *share; /* of a file that is only read: a device made by an equal request will do; NULL: no other */
 } LoopRequest;
 
 /* Attaches a free loop device, or finds one to share, and returns an fd for it. The device goes away by itself with the

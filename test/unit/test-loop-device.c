@@ -192,9 +192,13 @@ TEST(who_has_it) {
         ASSERT_ERR(loop_find_busy(&own, false, -1), -ENOENT);
 }
 
-static int share_at(int backing, uint64_t offset) {
+static int share_as(const char *name, int backing, uint64_t offset) {
         return loop_attach(&(LoopRequest){
-                .fd = backing, .offset = offset, .size = 1024, .sector_size = 512, .read_only = true, .share = true });
+                .fd = backing, .offset = offset, .size = 1024, .sector_size = 512, .read_only = true, .share = name });
+}
+
+static int share_at(int backing, uint64_t offset) {
+        return share_as("here", backing, offset);
 }
 
 static int number_of(int fd) {
@@ -219,6 +223,10 @@ TEST(shared) {
         ASSERT_OK(second);
         ASSERT_EQ(number_of(second), number);
         other = share_at(backing, 1024);
+        ASSERT_OK(other);
+        ASSERT_TRUE(number_of(other) != number);
+        (void) safe_close(other);
+        other = share_as("there", backing, 0);
         ASSERT_OK(other);
         ASSERT_TRUE(number_of(other) != number);
         writable = attach(backing, false);

@@ -130,8 +130,8 @@ static int check_others(const char *path, int fd, bool read_only) {
 typedef struct Attachment {
         Image *image;
         ImageProbe probe;
+        const MachineConfig *config;
         int fd;
-        AutoMode direct;
 } Attachment;
 
 static int attach(const char *path, const LoopRequest *request) {
@@ -148,8 +148,17 @@ static int attach(const char *path, const LoopRequest *request) {
         return r < 0 ? log_error_errno(r, "%s: cannot attach a loop device: %m", path) : r;
 }
 
+/* What is on top of a device has to see it go. And a root with the host's rights may shut down the file system that it
+ * stands on: who cannot do that to others does not have it done to him. */
+static const char *share_name(const Attachment *a, const ImageSlot *slot) {
+        if (!slot->read_only || slot->protection != PROTECTION_NONE)
+                return NULL;
+        return a->config->users.range.mode != USERS_NO ? "with users" : "without users";
+}
+
 static int attach_slot(const Attachment *a, ImagePlace place) {
         const ImageSlot *slot = &a->image->plan.slots[place];
+        AutoMode direct = a->config->env.loop_direct_io;
         const LoopRequest request = {
                 .fd = a->fd,
                 .offset = slot->partition.offset,
@@ -158,9 +167,8 @@ static int attach_slot(const Attachment *a, ImagePlace place) {
                 .read_only = slot->read_only,
                 /* What is written would be cached twice. What is only read starts faster from the image's
                  * cache. */
-                .direct = a->direct == AUTO_YES || (a->direct == AUTO_AUTO && !slot->read_only),
-                /* What is on top has to see this one go. */
-                .share = slot->read_only && slot->protection == PROTECTION_NONE,
+                .direct = direct == AUTO_YES || (direct == AUTO_AUTO && !slot->read_only),
+                .share = share_name(a, slot),
         };
         int r = attach(a->image->path, &request);
 
@@ -279,9 +287,9 @@ static int undo_attach(void *userdata) {
 int image_attach(UndoLog *undo, const ImageRequest *request, Image *ret) {
         Attachment a = {
                 .image = ret,
-                .probe = { .source = request->source, .allowed = request->env->file_systems },
+                .probe = { .source = &request->config->source, .allowed = request->config->env.file_systems },
+                .config = request->config,
                 .fd = request->fd,
-                .direct = request->env->loop_direct_io,
         };
         int r;
 

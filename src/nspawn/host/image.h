@@ -18,8 +18,7 @@ typedef struct ImageRequest {
         int fd; /* from image_open(), with what it said of read_only; stays the caller's */
         bool read_only;
         MachineLock *lock; /* the image's, taken; shared once it turns out that nothing can be written */
-        const SourceConfig *source;
-        const EnvironmentConfig *env;
+        const MachineConfig *config;
         int runtime_fd; /* the machine's runtime directory */
 } ImageRequest;
 

@@ -137,8 +137,7 @@ static int attach_entry(UndoLog *undo, const MachineConfig *config, int runtime_
                 .fd = entry->fd,
                 .read_only = entry->read_only,
                 .lock = lock,
-                .source = &config->source,
-                .env = &config->env,
+                .config = config,
                 .runtime_fd = runtime_fd,
         };
 
