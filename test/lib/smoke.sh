@@ -70,9 +70,15 @@ tap_cleanup() {
 
 # --- leftovers ---------------------------------------------------------------------------------------------------
 
-# Everything a machine could leave behind, one thing a line.
+# Everything a machine could leave behind, one thing a line. Of the mounts that were there from the start only the number
+# counts: others may rename what they are on.
+smoke_first_mounts=$(awk '{ printf " " $1 }' /proc/self/mountinfo)
 state() {
-    awk '{ print "mount " $5 }' /proc/self/mountinfo
+    awk -v first="$smoke_first_mounts" '
+        BEGIN { split(first, ids, " "); for (i in ids) old[ids[i]] = 1 }
+        $1 in old { n++; next }
+        { print "mount " $5 }
+        END { print "first mounts " n }' /proc/self/mountinfo
     ip -o link | awk '{ print "interface " $2 }'
     find "$cgroup2" -mindepth 1 -type d -name "*$smoke_prefix*" -printf 'cgroup %P\n'
     find "$cgroup2/$smoke_prefix" -mindepth 1 -type d -printf 'cgroup %P\n'
