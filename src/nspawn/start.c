@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/handshake.h"
+#include "engine/progress.h"
 #include "fd.h"
 #include "guest/outer.h"
 #include "host/unix-export.h"
@@ -226,6 +227,13 @@ static int on_ready_message(Machine *m, const Message *message, int *fd) {
         return try_go(m);
 }
 
+static int on_progress_message(Machine *m, const Message *message, int *fd) {
+        (void) m;
+        (void) fd;
+        progress_tell_manager(message->text);
+        return 0;
+}
+
 static int on_log_message(Machine *m, const Message *message, int *fd) {
         (void) m;
         (void) fd;
@@ -263,10 +271,10 @@ static int on_not_executed_message(Machine *m, const Message *message, int *fd) 
 typedef int (*message_handler_t)(Machine *m, const Message *message, int *fd);
 
 static const message_handler_t handlers[_MESSAGE_MAX] = {
-        [MESSAGE_LOG] = on_log_message,         [MESSAGE_ABORT] = on_abort_message,
-        [MESSAGE_LEADER] = on_leader_message,   [MESSAGE_CONSOLE] = on_console_message,
-        [MESSAGE_NOTIFY] = on_notify_message,   [MESSAGE_READY] = on_ready_message,
-        [MESSAGE_NOT_EXECUTED] = on_not_executed_message,
+        [MESSAGE_LOG] = on_log_message,         [MESSAGE_PROGRESS] = on_progress_message,
+        [MESSAGE_ABORT] = on_abort_message,     [MESSAGE_LEADER] = on_leader_message,
+        [MESSAGE_CONSOLE] = on_console_message, [MESSAGE_NOTIFY] = on_notify_message,
+        [MESSAGE_READY] = on_ready_message,     [MESSAGE_NOT_EXECUTED] = on_not_executed_message,
 };
 
 /* One packet: 1 if there was one, 0 if there is none now. */

@@ -25,7 +25,6 @@
 
 #define RANGE_MASK UINT32_C(0xffff0000)
 #define NOTE "trusted.nspawn.chown"
-#define PROGRESS_EVERY 256u
 
 static uint32_t shifted(uint32_t id, uid_t base) {
         return base | (id & ~RANGE_MASK);
@@ -257,8 +256,8 @@ static int check_links(Shift *s, int top_fd, char **ret_where) {
 static int visit_to_shift(int fd, const struct stat *st, void *userdata) {
         Shift *s = userdata;
 
-        if (s->how->progress && s->done++ % PROGRESS_EVERY == 0)
-                s->how->progress(s->done, s->total, s->how->userdata);
+        if (s->how->progress)
+                s->how->progress(s->done++, s->total, s->how->userdata);
         return shift_file(fd, st, s->how->base);
 }
 

@@ -15,7 +15,7 @@
 
 typedef struct OwnerShift {
         uid_t base;                                                      /* a multiple of 65536 */
-        void (*progress)(uint64_t done, uint64_t total, void *userdata); /* now and then, or NULL */
+        void (*progress)(uint64_t done, uint64_t total, void *userdata); /* for each file; or NULL */
         void *userdata;
 } OwnerShift;
 

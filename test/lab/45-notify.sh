@@ -6,6 +6,7 @@
 host_prepare
 guest guest13 store
 guest busybox
+guest busybox patient
 
 # The machine's command gets a descriptor back, or stores one. The second time it removes it.
 cat >"$lab_host/var/lib/machines/store/bin/payload" <<'SH'
@@ -133,9 +134,34 @@ sleeps() {
     stop_guest
 }
 
+# Giving every file of the tree to the machine's users takes longer than the unit may: each takes the kernel 30 ms here.
+patient() {
+    cat >"$lab_host/etc/systemd/system/patient.service" <<'UNIT'
+[Service]
+Type=notify
+TimeoutStartSec=7s
+ExecStart=strace -D -f -qq -o /dev/null -e trace=fchownat -e inject=fchownat:delay_enter=30000 \
+    nspawn -q --keep-unit --console=passive -D /var/lib/machines/patient \
+    --private-users=pick --private-users-ownership=chown /bin/sh -c 'echo arrived; sleep 1d'
+Delegate=yes
+KillMode=mixed
+UNIT
+    host_in systemctl daemon-reload
+    host_in systemctl start --no-block patient
+    wait_for 7 status_has 'changing owners: ' || fail "its status is '$(status_text)'"
+    wait_for 30 status_has 'Container started' ||
+        { host_in journalctl --no-pager -n 20 -u patient; fail "its status is '$(status_text)'"; }
+    host_in systemctl is-active -q patient || fail "the unit does not run"
+    host_in systemctl stop patient
+    host_in systemctl reset-failed patient 2>/dev/null || true
+}
+status_text() { host_in systemctl show -p StatusText --value patient; }
+status_has() { [[ $(status_text) == *"$1"* ]]; }
+
 tap "descriptors are stored, come back, and are removed" leaves_nothing store
 tap "no more than the unit may, and none is kept in between" leaves_nothing greedy
 tap "no descriptors without a store" leaves_nothing refused
 tap "the watchdog expires: killed, restarted, nothing left" leaves_nothing expires
 tap "an idle supervisor does not wake up" leaves_nothing sleeps
+tap "a long start is waited for as long as it gets on" leaves_nothing patient
 tap_done

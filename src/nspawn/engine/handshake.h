@@ -12,6 +12,7 @@
 typedef enum MessageType {
         /* stage → supervisor */
         MESSAGE_LOG = 1, /* level, text: a line to show */
+        MESSAGE_PROGRESS, /* text: what takes so long, and how far it is */
         MESSAGE_ABORT,   /* stage, step, error: the start has failed; the text was logged before */
         MESSAGE_LEADER,  /* fd: pidfd of the guest's PID 1, just born; uuid: the machine's */
         MESSAGE_CONSOLE, /* fd: master of the pty that is the guest's console */

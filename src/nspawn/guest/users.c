@@ -19,17 +19,14 @@
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "engine/handshake.h"
+#include "engine/progress.h"
 #include "fd.h"
 #include "log.h"
 #include "mount-fd.h"
 #include "owner-shift.h"
 #include "user-namespace.h"
-
-#define PROGRESS_MSEC 200
-#define CLEAR_LINE "\x1b[K"
 
 int users_make_namespace(StageContext *context) {
         const UserMapping *users = &context->users;
@@ -83,15 +80,17 @@ static int map_tree(const StageContext *context, int mount_fd) {
         return fd < 0 ? TAKE_FD(fd) : mount_map_ids(mount_fd, fd, true);
 }
 
-/* On the caller's terminal, which shows nothing else before the console is there. */
-static void show_progress(uint64_t done, uint64_t total, void *userdata) {
-        struct timespec *last = userdata, now;
+static void pass_on(const char *line, void *userdata) {
+        const StageContext *context = userdata;
+        Message message = { .type = MESSAGE_PROGRESS };
 
-        if (clock_gettime(CLOCK_MONOTONIC, &now) < 0 ||
-            (now.tv_sec - last->tv_sec) * 1000 + (now.tv_nsec - last->tv_nsec) / 1000000 < PROGRESS_MSEC)
-                return;
-        *last = now;
-        (void) dprintf(STDERR_FILENO, "\rchanging owners: %3" PRIu64 "%%" CLEAR_LINE, done * 100 / MAX(total, done));
+        (void) snprintf(message.text, sizeof(message.text), "%s", line);
+        if (handshake_send(context->socket_fd, &message, -EBADF) < 0)
+                return; /* then there is nobody who waits */
+}
+
+static void show_progress(uint64_t done, uint64_t total, void *userdata) {
+        progress_show(userdata, "changing owners: %3" PRIu64 "%%", done * 100 / MAX(total, done));
 }
 
 static int log_chown_error(int error, const char *what, const char *where) {
@@ -112,14 +111,9 @@ static bool is_host_root(int mount_fd) {
 }
 
 static int chown_tree(StageContext *context, int mount_fd, const char *what) {
-        bool terminal = !context->config->output.quiet && isatty(STDERR_FILENO);
+        Progress progress = { .quiet = context->config->output.quiet, .pass_on = pass_on, .userdata = context };
+        const OwnerShift shift = { .base = context->users.base, .progress = show_progress, .userdata = &progress };
         _cleanup_free_ char *where = NULL;
-        struct timespec last = {};
-        const OwnerShift shift = {
-                .base = context->users.base,
-                .progress = terminal ? show_progress : NULL,
-                .userdata = &last,
-        };
         int r;
 
         if (is_host_root(mount_fd))
@@ -128,8 +122,7 @@ static int chown_tree(StageContext *context, int mount_fd, const char *what) {
         users_act_as_host();
         r = owner_shift(mount_fd, &shift, &where);
         users_act_as_guest(context);
-        if (last.tv_sec > 0)
-                (void) dprintf(STDERR_FILENO, "\r" CLEAR_LINE);
+        progress_end(&progress);
         return r < 0 ? log_chown_error(r, what, where) : 0;
 }
 

@@ -1,38 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: run by the supervisor before there is an event loop. Signals are blocked since there is
- * something to undo, so they are looked for between files and between the chunks of large ones. Progress is one line
- * that is written over itself, on standard error if that is a terminal, and wiped in the end. On btrfs the copy is a
+ * something to undo, so they are looked for between files and between the chunks of large ones. On btrfs the copy is a
  * subvolume even if its source is none: its removal takes no time, and the next copy will be a snapshot. */
 
 #include "host/tree-copy.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "btrfs.h"
 #include "copy-tree.h"
+#include "engine/progress.h"
 #include "fd.h"
 #include "log.h"
-
-#define SHOW_EVERY_MSEC 100u
-#define WIPE "\r\033[K"
-
-typedef struct Reporter {
-        bool show, shown;
-        uint64_t next_msec;
-} Reporter;
-
-static uint64_t now_msec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 static bool is_asked_to_stop(void) {
         sigset_t set;
@@ -40,22 +22,11 @@ static bool is_asked_to_stop(void) {
         return sigpending(&set) >= 0 && (sigismember(&set, SIGINT) > 0 || sigismember(&set, SIGTERM) > 0);
 }
 
-static int report(const CopyProgress *progress, void *userdata) {
-        Reporter *reporter = userdata;
-        uint64_t now;
-
+static int report(const CopyProgress *copied, void *userdata) {
         if (is_asked_to_stop())
                 return -EINTR;
-        if (!reporter->show)
-                return 0;
-        now = now_msec();
-        if (now < reporter->next_msec)
-                return 0;
-        (void) fprintf(stderr, WIPE "copying: %llu files, %llu MB", (unsigned long long) progress->files,
-                       (unsigned long long) (progress->bytes / 1000000));
-        (void) fflush(stderr);
-        reporter->shown = true;
-        reporter->next_msec = now + SHOW_EVERY_MSEC;
+        progress_show(userdata, "copying: %llu files, %llu MB", (unsigned long long) copied->files,
+                      (unsigned long long) (copied->bytes / 1000000));
         return 0;
 }
 
@@ -77,15 +48,14 @@ static int log_failure(int error, const TreeCopy *copy, const CopyProgress *prog
 }
 
 static int copy_into(const TreeCopy *copy, int to_fd) {
-        Reporter reporter = { .show = !copy->quiet && isatty(STDERR_FILENO) };
-        const CopyOptions options = { .share_only = copy->share_only, .report = report, .userdata = &reporter };
-        CopyProgress progress;
+        Progress progress = { .quiet = copy->quiet };
+        const CopyOptions options = { .share_only = copy->share_only, .report = report, .userdata = &progress };
+        CopyProgress copied;
         int r;
 
-        r = copy_tree(copy->from_fd, to_fd, &options, &progress);
-        if (reporter.shown)
-                (void) fputs(WIPE, stderr);
-        return r < 0 ? log_failure(r, copy, &progress) : 0;
+        r = copy_tree(copy->from_fd, to_fd, &options, &copied);
+        progress_end(&progress);
+        return r < 0 ? log_failure(r, copy, &copied) : 0;
 }
 
 static int open_made(int holder_fd, const char *name) {
