@@ -116,6 +116,11 @@ tap "--hostname" output quokka --pipe --hostname=quokka /bin/hostname
 tap "the host name is the machine's" output wombat --pipe -M wombat /bin/hostname
 tap "--uuid" output 0a4ba4ef-7b1b-4c3c-a2b5-1ff6bc1cb3c8 --pipe --uuid=0a4ba4ef7b1b4c3ca2b51ff6bc1cb3c8 \
     /bin/sh -c 'echo $container_uuid'
+for users in no pick; do
+    tap "limits hold for the command alone (--private-users=$users)" output $'3\n4\n0' --pipe --private-users=$users \
+        --rlimit=RLIMIT_NOFILE=3:4 --rlimit=RLIMIT_FSIZE=0 --rlimit=RLIMIT_NPROC=1 \
+        /bin/sh -c 'ulimit -n; ulimit -Hn; ulimit -f'
+done
 tap "the host's network without a network option" uses_host_net
 tap "--private-network shows lo alone" private_net
 tap "the machine sees a pure and writable cgroup2" pure_cgroup2

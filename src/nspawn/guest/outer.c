@@ -65,7 +65,7 @@ static int step_filesystem(StageContext *context) {
 
 /* While the host's procfs and privileges are at hand; PID 1 inherits them. */
 static int step_limits(StageContext *context) {
-        return privileges_set_limits(&context->plan->security);
+        return privileges_raise_limits(&context->plan->security);
 }
 
 static int join_network_namespace(const char *path) {

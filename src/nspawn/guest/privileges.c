@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: the limits are set in the outer stage, in the host's user namespace, where raising
- * one or lowering the OOM score is still allowed; fork keeps them. The rest runs in the inner stage, in
- * the guest's user namespace if it has one, after all mounts are done. A new user namespace starts with a
- * full bounding set, so that is cut down inside it.
+/* Theory of operation: resource limits are raised in the outer stage, in the host's user namespace, where that and
+ * lowering the OOM score are still allowed; fork keeps them. All the rest runs in the inner stage, in the guest's user
+ * namespace if it has one, after all mounts are done: lowering the limits too, so that they hold for the payload and not
+ * for what has to be done before. A new user namespace starts with a full bounding set, so that is cut down inside it.
  *
  * How capabilities come out of execve(2), and why this order: for root they become the bounding set (and
  * the inheritable set, which is therefore no larger), for anybody else exactly the ambient set. Leaving
@@ -36,6 +36,21 @@ static int set_limit_within(int resource, struct rlimit value) {
         value.rlim_max = MIN(value.rlim_max, current.rlim_max);
         value.rlim_cur = MIN(value.rlim_cur, value.rlim_max);
         return setrlimit((__rlimit_resource_t) resource, &value) < 0 ? -errno : 0;
+}
+
+/* A hard limit that cannot be raised shows when it is set. */
+static int raise_rlimits(const SecurityPlan *plan) {
+        for (int i = 0; i < (int) RLIM_NLIMITS; i++) {
+                struct rlimit limit;
+
+                if (getrlimit((__rlimit_resource_t) i, &limit) < 0)
+                        return log_error_errno(-errno, "cannot read the resource limit %s: %m", rlimit_name(i));
+                if (plan->limits[i].value.rlim_max <= limit.rlim_max)
+                        continue;
+                limit.rlim_max = plan->limits[i].value.rlim_max;
+                (void) setrlimit((__rlimit_resource_t) i, &limit);
+        }
+        return 0;
 }
 
 static int set_rlimits(const SecurityPlan *plan) {
@@ -77,10 +92,10 @@ static int set_personality(const SecurityPlan *plan) {
         return 0;
 }
 
-int privileges_set_limits(const SecurityPlan *plan) {
+int privileges_raise_limits(const SecurityPlan *plan) {
         int r;
 
-        r = set_rlimits(plan);
+        r = raise_rlimits(plan);
         if (r >= 0)
                 r = set_oom_score_adjust(plan);
         if (r >= 0)
@@ -156,7 +171,9 @@ int privileges_become(const SecurityPlan *plan, uid_t uid, gid_t gid, const gid_
         const uint64_t for_payload = uid == 0 ? plan->capabilities : plan->ambient;
         int r;
 
-        r = drop_bounding(plan);
+        r = set_rlimits(plan);
+        if (r >= 0)
+                r = drop_bounding(plan);
         if (r >= 0)
                 r = change_user(uid, gid, groups, n_groups);
         if (r >= 0)
