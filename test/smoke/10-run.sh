@@ -76,6 +76,17 @@ read_only() {
     nspawn -q --pipe -D "$bb" /bin/sh -c "! { echo 1 >$1; } 2>/dev/null" || fail "$1 could be written"
 }
 
+resolves() {   # LINK EXPECTED ARG…: what is in the tree's /etc/resolv.conf, a link to what is not there
+    local link=$1 expected=$2 before
+    shift 2
+    ln -sfn "$link" "$bb/etc/resolv.conf"
+    before=$(find "$bb" | sort)
+    equal "$(nspawn -q "$@" -D "$bb" --pipe /bin/cat /etc/resolv.conf 2>/dev/null || echo nothing)" "$expected" "the file"
+    equal "$(readlink "$bb/etc/resolv.conf")" "$link" "the link"
+    equal "$(find "$bb" | sort)" "$before" "the tree"
+    rm "$bb/etc/resolv.conf"
+}
+
 sigterm_to_command() {
     start -q -D "$bb" /bin/sh -c 'trap "exit 9" TERM; echo here; while :; do sleep 0.1; done'
     until_shown here 20
@@ -129,6 +140,14 @@ for f in /proc/kallsyms /proc/kcore /proc/keys /proc/timer_list; do tap "$f tell
 for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /sys/kernel/mm/ksm/run /run/host/x; do
     tap "$f cannot be written" read_only "$f"
 done
+echo "nameserver 192.0.2.7" >"$smoke_work/resolv.conf"
+mount --bind "$smoke_work/resolv.conf" "$(realpath /etc/resolv.conf)"
+for option in -q -U -a --read-only -x; do
+    tap "names are resolved as on the host ($option)" resolves ../run/systemd/resolve/stub-resolv.conf \
+        "nameserver 192.0.2.7" "$option"
+done
+tap "names are not, in a network of its own" resolves /run/x nothing --private-network
+tap "names are not, by a link that leads elsewhere" resolves ../run/../../x nothing
 tap "SIGTERM goes to the command" sigterm_to_command
 tap "a second SIGTERM kills a command that ignores the first" second_sigterm_kills
 tap_done

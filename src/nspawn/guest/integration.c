@@ -161,17 +161,52 @@ static ResolvConfMode automatic_resolv_mode(const StageContext *context) {
         return RESOLV_CONF_DELETE;
 }
 
+/* A path below /run that the file is a link to, where nothing is yet. NULL: it is none. */
+static const char *empty_place(int root_fd, char target[static PATH_MAX]) {
+        _cleanup_close_ int there = root_open(root_fd, RESOLV_CONF, O_PATH), link = -EBADF;
+        char *path = target;
+        ssize_t n;
+
+        if (there != -ENOENT)
+                return NULL;
+        link = root_open(root_fd, RESOLV_CONF, O_PATH | O_NOFOLLOW);
+        n = link < 0 ? -1 : readlinkat(link, "", target, PATH_MAX - 1);
+        if (n < 0)
+                return NULL;
+        target[n] = 0;
+        while (startswith(path, "../"))
+                path += CONST_STRLEN("../");
+        if (path > target)
+                path--; /* relative to /etc */
+        return startswith(path, "/run/") && !strstr(path, "/../") ? path : NULL;
+}
+
+/* Many trees have a link there to what a daemon writes, which nobody starts for a command. */
+static int fill_place(int root_fd, const char *place, const char *source) {
+        _cleanup_close_ int parent = -EBADF;
+        const char *name;
+
+        parent = root_open_parent(root_fd, place, true, &name);
+        return parent < 0 ? TAKE_FD(parent) : copy_file(root_fd, source, place, ACTION_COPY);
+}
+
 int integration_resolv_conf(StageContext *context) {
         ResolvConfMode mode = context->config->integration.resolv_conf;
-
         bool automatic = mode == RESOLV_CONF_AUTO;
+        const char *source, *place = NULL;
+        char target[PATH_MAX];
+        int r;
 
         if (automatic && mounts_keep(&context->config->mounts, RESOLV_CONF))
                 return 0;
         if (automatic)
                 mode = automatic_resolv_mode(context);
-        return report(apply(context->root_fd, resolv_modes[mode].action, resolv_modes[mode].source, RESOLV_CONF),
-                      RESOLV_CONF, automatic);
+        source = resolv_modes[mode].source;
+        if (automatic && source && context->config->payload.mode != START_BOOT)
+                place = empty_place(context->root_fd, target);
+        r = place ? fill_place(context->root_fd, place, source)
+                  : apply(context->root_fd, resolv_modes[mode].action, source, RESOLV_CONF);
+        return report(r, RESOLV_CONF, automatic);
 }
 
 /* The zone's name as the host's symlink has it ("Europe/Berlin"), or -ENOENT if there is no such link. */
