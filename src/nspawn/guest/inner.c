@@ -157,8 +157,10 @@ static int step_starter(StageContext *context) {
 }
 
 static int step_privileges(StageContext *context) {
-        return privileges_become(&context->plan->security, context->uid, context->gid, context->groups,
-                                 context->n_groups);
+        const SecurityPlan *plan = &context->plan->security;
+        int r = privileges_set_limits(plan);
+
+        return r < 0 ? r : privileges_become(plan, context->uid, context->gid, context->groups, context->n_groups);
 }
 
 static int step_seccomp(StageContext *context) {

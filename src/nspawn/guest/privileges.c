@@ -53,7 +53,7 @@ static int raise_rlimits(const SecurityPlan *plan) {
         return 0;
 }
 
-static int set_rlimits(const SecurityPlan *plan) {
+int privileges_set_limits(const SecurityPlan *plan) {
         for (int i = 0; i < (int) RLIM_NLIMITS; i++) {
                 const LimitPlan *limit = &plan->limits[i];
                 int r = setrlimit((__rlimit_resource_t) i, &limit->value) < 0 ? -errno : 0;
@@ -171,9 +171,7 @@ int privileges_become(const SecurityPlan *plan, uid_t uid, gid_t gid, const gid_
         const uint64_t for_payload = uid == 0 ? plan->capabilities : plan->ambient;
         int r;
 
-        r = set_rlimits(plan);
-        if (r >= 0)
-                r = drop_bounding(plan);
+        r = drop_bounding(plan);
         if (r >= 0)
                 r = change_user(uid, gid, groups, n_groups);
         if (r >= 0)

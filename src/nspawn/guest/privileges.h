@@ -12,8 +12,11 @@
  * errors. */
 int privileges_raise_limits(const SecurityPlan *plan) _must_check_;
 
-/* Sets the resource limits: a default above what we may have is lowered to that; what the user asked for and cannot be had
- * is an error. Takes on the user's identity and what the plan leaves of the capabilities: the bounding set for
+/* Sets the resource limits as planned, in either stage: a default above what we may have is lowered to that; what the user
+ * asked for and cannot be had is an error. Logs its errors. */
+int privileges_set_limits(const SecurityPlan *plan) _must_check_;
+
+/* Takes on the user's identity and what the plan leaves of the capabilities: the bounding set for
  * everybody; for root the whole of it, for others the ambient ones; inheritable are exactly the ambient
  * ones. Then no_new_privs, if planned. CAP_SYS_ADMIN stays until execve(2), which takes it away, because
  * seccomp_load() needs it: that is to come after this, since a policy may forbid the calls made here.
