@@ -3,12 +3,12 @@
 /* Theory of operation: runs in the supervisor, in the host's namespaces, as event sources of its loop. The
  * guest's inner stage allocates the pty in the guest's own devpts and sends us the master.
  *
- *   guest ─ master ─► OutputQueue ─► caller's standard output     every mode but passive, which drops it
- *   guest ◄─ master ─ RingBuffer ◄─ caller's standard input       interactive; through the hot key scanner
+ *   guest ─ master ─► ConsoleOutput ─► caller's standard output     every mode but passive, which drops it
+ *   guest ◄─ master ─ ConsoleInput ◄─ caller's standard input       interactive
  *
- * Each direction is a pump: take what there is and fits, pass on what is accepted. Handlers run the pumps
- * a bounded number of rounds, then settle() derives from the state alone which events to ask for, so that
- * there is exactly one place that decides about back-pressure, and an idle console wakes nobody.
+ * Each direction takes what there is and fits, and passes on what is accepted. Handlers do that a bounded number of
+ * rounds, then settle() derives from the state alone which events to ask for, so that there is exactly one place that
+ * decides about back-pressure, and an idle console wakes nobody.
  *
  * We hold the slave end open as well, without using it: the master would otherwise report a hang-up
  * whenever nobody inside has the console open, which for a booted machine is every time a getty starts. It
@@ -24,15 +24,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "borrowed-fd.h"
 #include "fd.h"
 #include "log.h"
-#include "supervise/output-queue.h"
-#include "supervise/tint.h"
+#include "supervise/console-input.h"
+#include "supervise/console-output.h"
 
 #define READ_SIZE 4096U
-#define ROUNDS_MAX 4U                   /* reads or writes before other event sources get a turn */
-#define INPUT_SIZE (16 * 1024U)         /* typed or pasted and not yet accepted by the guest */
+#define ROUNDS_MAX 4U                   /* reads before other event sources get a turn */
 #define REMAINDER_MAX (1024 * 1024U)    /* more than any pty holds: what a dead guest can have left */
 #define PATIENCE_USEC UINT64_C(1000000) /* with a guest that takes no input, a caller that takes no output */
 #define HOLD_USEC UINT64_C(50000)       /* how long a caller may keep a booted guest waiting … */
@@ -45,24 +43,16 @@ struct Console {
         bool started; /* event sources exist */
         bool raw;     /* the terminal is, or was until a shell took it back, in raw mode */
 
-        BorrowedFd input, output;
+        ConsoleInput input;
+        ConsoleOutput output;
         sd_event_source *input_source, *output_source, *window_source, *continue_source;
         sd_event_source *patience, *hold;
-        bool input_paused; /* we are a background job */
-        bool input_stuck;  /* the guest accepts no input: what is typed is only looked at for hot keys */
-        uint8_t last_shown;
 
         int master, held_slave;
         sd_event_source *master_source;
         bool held;                     /* lossy: the queue is full, the caller has a moment to make room */
         bool draining, guest_finished; /* finished: there will be no more output */
         size_t remainder;              /* bytes read since draining began */
-
-        Tint tint;
-        char *title; /* the sequence that sets it; NULL: none, or it is done */
-        OutputQueue queue;
-        RingBuffer typed;
-        HotkeyScanner hotkeys;
 };
 
 ConsoleMode console_effective_mode(ConsoleMode mode, int input_fd, int output_fd) {
@@ -71,10 +61,6 @@ ConsoleMode console_effective_mode(ConsoleMode mode, int input_fd, int output_fd
         if (isatty(input_fd) && isatty(output_fd))
                 return CONSOLE_INTERACTIVE;
         return mode == CONSOLE_AUTOPIPE ? CONSOLE_PIPE : CONSOLE_READ_ONLY;
-}
-
-static bool is_interactive(const Console *c) {
-        return c->settings.mode == CONSOLE_INTERACTIVE;
 }
 
 static bool has_guest(const Console *c) {
@@ -88,14 +74,14 @@ const ConsoleTerminal *console_terminal(const Console *c) {
 /* A background job leaves the terminal alone until SIGCONT tells that it came to the fore; and what it saved
  * when it was started were the modes of a shell that reads a command line. */
 static void enter_raw(Console *c) {
-        bool waited = c->input_paused;
+        bool waited = c->input.paused;
         int r;
 
-        c->input_paused = !terminal_is_foreground(console_terminal_fd(&c->terminal));
-        if (c->input_paused)
+        c->input.paused = !terminal_is_foreground(console_terminal_fd(&c->terminal));
+        if (c->input.paused)
                 return;
         if (waited && !c->raw)
-                console_terminal_save(&c->terminal, c->input.fd, c->output.fd);
+                console_terminal_save(&c->terminal, c->input.caller.fd, c->output.caller.fd);
         r = console_terminal_enter_raw(&c->terminal);
         if (r < 0)
                 (void) log_warning_errno(r, "cannot put the terminal in raw mode, "
@@ -110,22 +96,12 @@ static void forward_window_size(Console *c) {
 
         if (!has_guest(c))
                 return;
-        if (terminal_get_size(c->output.fd, &size) < 0)
-                (void) terminal_get_size(c->input.fd, &size);
+        if (terminal_get_size(c->output.caller.fd, &size) < 0)
+                (void) terminal_get_size(c->input.caller.fd, &size);
         (void) terminal_set_size(c->master, &size);
 }
 
-/* ---- Pumps ---- */
-
-/* Nobody sees the output: passive, no output given, or the caller has closed it. */
-static bool is_unseen(const Console *c) {
-        return c->output.fd < 0;
-}
-
-/* How much of the guest's output can be taken. */
-static size_t output_space(const Console *c) {
-        return is_unseen(c) ? SIZE_MAX : tint_fitting(&c->tint, output_queue_space(&c->queue));
-}
+/* ---- From the guest to the caller ---- */
 
 /* A command whose output gets nowhere is not to go on as if it did: its writes fail from now on. */
 static void hang_up(Console *c) {
@@ -133,6 +109,7 @@ static void hang_up(Console *c) {
         c->held_slave = safe_close(c->held_slave);
         c->master = safe_close(c->master);
         c->guest_finished = true;
+        console_input_end_guest(&c->input);
 }
 
 static void lose_output(Console *c, int error) {
@@ -141,41 +118,9 @@ static void lose_output(Console *c, int error) {
         else
                 (void) log_warning_errno(error, "cannot write console output, the rest of it is dropped: %m");
         c->output_source = sd_event_source_disable_unref(c->output_source);
-        borrowed_fd_close(&c->output);
-        output_queue_discard(&c->queue);
+        console_output_close(&c->output);
         if (!c->settings.lossy)
                 hang_up(c);
-}
-
-/* Only after the terminal is ours, so that there is somebody to put it back. And only where there is room: without it
- * the queue would begin to drop what the guest says; its next reset of the color brings ours. */
-static void decorate(Console *c) {
-        size_t size = (c->title ? strlen(c->title) : 0) + c->tint.length + CONST_STRLEN("\033[J");
-
-        if (!c->raw || is_unseen(c) || output_queue_space(&c->queue) < size)
-                return;
-        if (c->title)
-                output_queue_put(&c->queue, c->title, strlen(c->title));
-        free(TAKE_PTR(c->title));
-        if (c->tint.length == 0)
-                return;
-        output_queue_put(&c->queue, c->tint.sequence, c->tint.length);
-        output_queue_put(&c->queue, "\033[J", 3);
-        c->tint.state = TINT_TEXT;
-}
-
-static void queue_output(Console *c, const uint8_t *data, size_t size) {
-        while (size > 0 && c->raw && c->tint.length > 0) {
-                bool again;
-                size_t n = tint_scan(&c->tint, data, size, &again);
-
-                output_queue_put(&c->queue, data, n);
-                if (again)
-                        output_queue_put(&c->queue, c->tint.sequence, c->tint.length);
-                data += n;
-                size -= n;
-        }
-        output_queue_put(&c->queue, data, size);
 }
 
 /* From the guest into the queue. Returns the number of bytes moved. */
@@ -184,7 +129,7 @@ static size_t pump_guest(Console *c) {
         size_t moved = 0;
 
         for (unsigned i = 0; i < ROUNDS_MAX && !c->guest_finished; i++) {
-                size_t space = output_space(c);
+                size_t space = console_output_space(&c->output);
                 ssize_t n;
 
                 if (space == 0)
@@ -199,100 +144,19 @@ static size_t pump_guest(Console *c) {
                         c->guest_finished = true;
                         break;
                 }
-                if (!is_unseen(c))
-                        queue_output(c, data, (size_t) n);
+                console_output_put(&c->output, data, (size_t) n);
                 moved += (size_t) n;
         }
         return moved;
 }
 
-static uint8_t byte_at(const struct iovec iov[static 2], size_t i) {
-        const uint8_t *first = iov[0].iov_base, *second = iov[1].iov_base;
-
-        return i < iov[0].iov_len ? first[i] : second[i - iov[0].iov_len];
-}
-
-/* From the queue to the caller. Returns the number of bytes moved. */
+/* To the caller. Returns the number of bytes moved. */
 static size_t pump_output(Console *c) {
-        size_t moved = 0;
+        ssize_t n = console_output_write(&c->output);
 
-        for (unsigned i = 0; i < ROUNDS_MAX && !is_unseen(c); i++) {
-                struct iovec iov[2] = {};
-                int k = output_queue_peek(&c->queue, iov);
-                ssize_t n;
-
-                if (k == 0)
-                        break;
-                n = borrowed_fd_writev(&c->output, iov, k);
-                if (n == -EAGAIN)
-                        break;
-                if (n < 0) {
-                        lose_output(c, (int) n);
-                        break;
-                }
-                if (n == 0)
-                        break;
-                c->last_shown = byte_at(iov, (size_t) n - 1);
-                output_queue_take(&c->queue, (size_t) n);
-                moved += (size_t) n;
-        }
-        return moved;
-}
-
-/* From what was typed into the guest. */
-static void pump_typed(Console *c) {
-        struct iovec iov[2];
-        int k = ring_buffer_peek(&c->typed, iov);
-        ssize_t n;
-
-        if (k == 0 || !has_guest(c))
-                return;
-        n = writev(c->master, iov, k);
-        if (n <= 0)
-                return;
-        ring_buffer_consume(&c->typed, (size_t) n);
-        c->input_stuck = false;
-}
-
-/* Keeps what is for the guest, drops what is a hot key, and also what comes while there is no guest (it
- * was not meant for the next one) or no room. */
-static void take_typed(Console *c, uint8_t *data, size_t size) {
-        uint64_t now = 0;
-        size_t kept = 0;
-
-        (void) sd_event_now(c->event, CLOCK_MONOTONIC, &now);
-        for (size_t i = 0; i < size; i++) {
-                Hotkey key = c->terminal.input.fd >= 0 ? hotkey_scan(&c->hotkeys, data[i], now) : HOTKEY_NONE;
-
-                if (key == HOTKEY_NONE)
-                        data[kept++] = data[i];
-                else if (c->settings.hotkey)
-                        c->settings.hotkey(key, c->settings.userdata);
-        }
-        if (has_guest(c) && !c->draining)
-                (void) ring_buffer_write(&c->typed, data, kept);
-}
-
-static void pump_input(Console *c) {
-        uint8_t data[READ_SIZE];
-        size_t size = sizeof(data);
-        ssize_t n;
-
-        if (c->terminal.input.fd >= 0 && !terminal_is_foreground(c->input.fd)) {
-                c->input_paused = true;
-                return;
-        }
-        if (has_guest(c) && !c->input_stuck)
-                size = MIN(size, ring_buffer_space(&c->typed));
-        if (size == 0)
-                return;
-        n = borrowed_fd_read(&c->input, data, size);
-        if (n > 0)
-                take_typed(c, data, (size_t) n);
-        else if (n != -EAGAIN) {
-                log_debug("end of console input");
-                c->input_source = sd_event_source_disable_unref(c->input_source);
-        }
+        if (n < 0)
+                lose_output(c, (int) n);
+        return (size_t) MAX(n, 0);
 }
 
 /* ---- Events ---- */
@@ -320,7 +184,7 @@ static void want_timer(sd_event_source *s, uint64_t usec, bool wanted, bool rest
 }
 
 static bool is_drained(const Console *c) {
-        return c->guest_finished && (is_unseen(c) || output_queue_backlog(&c->queue) == 0);
+        return c->guest_finished && (console_output_is_unseen(&c->output) || console_output_backlog(&c->output) == 0);
 }
 
 static void finish_draining(Console *c) {
@@ -334,20 +198,15 @@ static void finish_draining(Console *c) {
 /* A lossy console holds the guest back for a moment, so that a caller who keeps up with bursts (a terminal
  * in which somebody lists a large file) misses nothing; but never in the hope of one who does not. */
 static bool hold_back(const Console *c) {
-        if (!c->settings.lossy || c->draining || is_unseen(c))
+        if (!c->settings.lossy || c->draining || console_output_is_unseen(&c->output))
                 return false;
-        return output_space(c) == 0 ||
-                (c->held && !c->queue.overflowed && output_queue_backlog(&c->queue) > HOLD_BACKLOG);
-}
-
-static bool input_is_full(const Console *c) {
-        return c->input_source && has_guest(c) && !c->draining && !c->input_stuck &&
-                ring_buffer_space(&c->typed) == 0;
+        return console_output_space(&c->output) == 0 ||
+                (c->held && !c->output.queue.overflowed && console_output_backlog(&c->output) > HOLD_BACKLOG);
 }
 
 /* Asks for the events that the present state can use. Last call of every handler, since it may free c. */
 static void settle(Console *c, bool progress) {
-        bool input_full = input_is_full(c);
+        bool input_full = c->input_source && console_input_is_full(&c->input);
         uint32_t master = 0;
 
         if (c->draining && is_drained(c)) {
@@ -355,13 +214,13 @@ static void settle(Console *c, bool progress) {
                 return;
         }
         c->held = hold_back(c);
-        if (!c->guest_finished && !c->held && output_space(c) > 0)
+        if (!c->guest_finished && !c->held && console_output_space(&c->output) > 0)
                 master |= EPOLLIN;
-        if (!c->guest_finished && !c->draining && c->typed.size > 0)
+        if (!c->guest_finished && c->input.typed.size > 0)
                 master |= EPOLLOUT;
         want(c->master_source, master);
-        want(c->output_source, output_queue_backlog(&c->queue) == 0 ? 0 : EPOLLOUT);
-        want(c->input_source, input_full || c->input_paused ? 0 : EPOLLIN);
+        want(c->output_source, console_output_backlog(&c->output) == 0 ? 0 : EPOLLOUT);
+        want(c->input_source, input_full || c->input.paused ? 0 : EPOLLIN);
         want_timer(c->patience, PATIENCE_USEC, input_full || (c->draining && c->settings.lossy), progress);
         want_timer(c->hold, HOLD_USEC, c->held, false);
 }
@@ -371,7 +230,7 @@ static int on_master(_unused_ sd_event_source *s, _unused_ int fd, uint32_t reve
         size_t shown = 0;
 
         if (revents & EPOLLOUT)
-                pump_typed(c);
+                console_input_write(&c->input, c->master);
         if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR) && pump_guest(c) > 0)
                 shown = pump_output(c);
         settle(c, shown > 0);
@@ -388,9 +247,14 @@ static int on_output(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint
 
 static int on_input(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         Console *c = userdata;
+        uint64_t now = 0;
 
-        pump_input(c);
-        pump_typed(c);
+        (void) sd_event_now(c->event, CLOCK_MONOTONIC, &now);
+        if (!console_input_read(&c->input, now)) {
+                log_debug("end of console input");
+                c->input_source = sd_event_source_disable_unref(c->input_source);
+        }
+        console_input_write(&c->input, c->master);
         settle(c, false);
         return 0;
 }
@@ -404,7 +268,7 @@ static int on_patience(_unused_ sd_event_source *s, _unused_ uint64_t usec, void
                 finish_draining(c);
                 return 0;
         }
-        c->input_stuck = true;
+        c->input.stuck = true;
         settle(c, false);
         return 0;
 }
@@ -412,7 +276,7 @@ static int on_patience(_unused_ sd_event_source *s, _unused_ uint64_t usec, void
 static int on_hold(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         Console *c = userdata;
 
-        output_queue_overflow(&c->queue);
+        output_queue_overflow(&c->output.queue);
         settle(c, false);
         return 0;
 }
@@ -429,7 +293,8 @@ static int on_continue(_unused_ sd_event_source *s, _unused_ const struct signal
         Console *c = userdata;
 
         enter_raw(c);
-        decorate(c);
+        if (c->raw)
+                console_output_decorate(&c->output);
         forward_window_size(c);
         settle(c, false);
         return 0;
@@ -477,10 +342,10 @@ static int start(Console *c) {
 
         if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
                 return log_error_errno(errno, "cannot ignore SIGPIPE: %m");
-        r = watch(c, &c->output_source, &c->output, on_output);
+        r = watch(c, &c->output_source, &c->output.caller, on_output);
         if (r >= 0)
-                r = watch(c, &c->input_source, &c->input, on_input);
-        if (r >= 0 && (isatty(c->output.fd) || isatty(c->input.fd)))
+                r = watch(c, &c->input_source, &c->input.caller, on_input);
+        if (r >= 0 && (isatty(c->output.caller.fd) || isatty(c->input.caller.fd)))
                 r = watch_signal(c, &c->window_source, SIGWINCH, on_window);
         if (r >= 0 && console_terminal_fd(&c->terminal) >= 0)
                 r = watch_signal(c, &c->continue_source, SIGCONT, on_continue);
@@ -506,18 +371,24 @@ static int open_stream(int fd, int access, BorrowedFd *ret) {
         return log_error_errno(r, "cannot use descriptor %i for the console: %m", fd);
 }
 
-static int prepare_decoration(Console *c) {
+static int prepare_interaction(Console *c) {
         const char *background = c->settings.background, *title = c->settings.title;
+        int r;
 
+        if (console_input_init(&c->input) < 0)
+                return log_oom();
+        r = open_stream(c->settings.input_fd, O_RDONLY, &c->input.caller);
+        if (r < 0)
+                return r;
+        console_terminal_save(&c->terminal, c->input.caller.fd, c->output.caller.fd);
+        c->input.is_terminal = c->terminal.input.fd >= 0;
+        if (c->terminal.reset_fd < 0)
+                return 0;
         c->terminal.tinted = !isempty(background);
-        if (c->terminal.tinted)
-                tint_init(&c->tint, background);
         c->terminal.titled = !isempty(title);
-        if (c->terminal.titled && asprintf(&c->title, "\033[22;2t\033]2;%s\033\\", title) < 0) {
-                c->title = NULL;
-                return -ENOMEM;
-        }
-        return 0;
+        r = console_output_set_decoration(&c->output, c->terminal.tinted ? background : NULL,
+                                          c->terminal.titled ? title : NULL);
+        return r < 0 ? log_oom() : 0;
 }
 
 int console_new(sd_event *event, const ConsoleSettings *settings, Console **ret) {
@@ -531,25 +402,23 @@ int console_new(sd_event *event, const ConsoleSettings *settings, Console **ret)
                 .event = sd_event_ref(event),
                 .settings = *settings,
                 .terminal = CONSOLE_TERMINAL_NONE,
-                .input = BORROWED_FD_NONE,
-                .output = BORROWED_FD_NONE,
+                .input = {
+                        .caller = BORROWED_FD_NONE,
+                        .hotkey = settings->hotkey,
+                        .userdata = settings->userdata,
+                },
+                .output = { .caller = BORROWED_FD_NONE },
                 .master = -EBADF,
                 .held_slave = -EBADF,
         };
-        if (output_queue_init(&c->queue, settings->lossy) < 0)
+        if (console_output_init(&c->output, settings->lossy) < 0)
                 return log_oom();
-        if (is_interactive(c) && ring_buffer_init(&c->typed, INPUT_SIZE) < 0)
-                return log_oom();
-        if (is_interactive(c))
-                r = open_stream(settings->input_fd, O_RDONLY, &c->input);
-        if (r >= 0 && settings->mode != CONSOLE_PASSIVE)
-                r = open_stream(settings->output_fd, O_WRONLY, &c->output);
+        if (settings->mode != CONSOLE_PASSIVE)
+                r = open_stream(settings->output_fd, O_WRONLY, &c->output.caller);
+        if (r >= 0 && settings->mode == CONSOLE_INTERACTIVE)
+                r = prepare_interaction(c);
         if (r < 0)
                 return r;
-        if (is_interactive(c))
-                console_terminal_save(&c->terminal, c->input.fd, c->output.fd);
-        if (c->terminal.reset_fd >= 0 && prepare_decoration(c) < 0)
-                return log_oom();
         *ret = TAKE_PTR(c);
         return 0;
 }
@@ -574,7 +443,9 @@ int console_attach(Console *c, int master_fd) {
                 console_detach(c);
                 return r;
         }
-        decorate(c);
+        console_input_begin_guest(&c->input);
+        if (c->raw) /* it is ours, and there is somebody to put it back */
+                console_output_decorate(&c->output);
         forward_window_size(c);
         settle(c, false);
         return 0;
@@ -586,7 +457,7 @@ int console_drain(Console *c) {
         c->draining = true;
         c->remainder = 0;
         c->held_slave = safe_close(c->held_slave);
-        ring_buffer_consume(&c->typed, c->typed.size);
+        console_input_end_guest(&c->input);
 
         while (!is_drained(c)) {
                 size_t in = pump_guest(c), out = pump_output(c);
@@ -604,15 +475,15 @@ void console_detach(Console *c) {
         c->master_source = sd_event_source_disable_unref(c->master_source);
         c->held_slave = safe_close(c->held_slave);
         c->master = safe_close(c->master);
-        c->draining = c->guest_finished = c->input_stuck = false;
-        output_queue_discard(&c->queue);
-        ring_buffer_consume(&c->typed, c->typed.size);
+        c->draining = c->guest_finished = false;
+        console_input_end_guest(&c->input);
+        output_queue_discard(&c->output.queue);
         if (c->started)
                 settle(c, false);
 }
 
 uint64_t console_dropped(const Console *c) {
-        return c->queue.n_dropped;
+        return c->output.queue.n_dropped;
 }
 
 void console_free(Console *c) {
@@ -620,18 +491,15 @@ void console_free(Console *c) {
                 return;
         console_detach(c);
         if (c->raw)
-                console_terminal_leave(&c->terminal, c->last_shown != 0 && c->last_shown != '\n');
+                console_terminal_leave(&c->terminal, c->output.last_shown != 0 && c->output.last_shown != '\n');
         (void) sd_event_source_disable_unref(c->input_source);
         (void) sd_event_source_disable_unref(c->output_source);
         (void) sd_event_source_disable_unref(c->window_source);
         (void) sd_event_source_disable_unref(c->continue_source);
         (void) sd_event_source_disable_unref(c->patience);
         (void) sd_event_source_disable_unref(c->hold);
-        borrowed_fd_close(&c->input);
-        borrowed_fd_close(&c->output);
-        output_queue_done(&c->queue);
-        ring_buffer_done(&c->typed);
-        free(c->title);
+        console_input_done(&c->input);
+        console_output_done(&c->output);
         (void) sd_event_unref(c->event);
         free(c);
 }
