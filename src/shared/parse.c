@@ -79,26 +79,71 @@ int parse_int(const char *s, int min, int max, int *ret) {
         return 0;
 }
 
-int parse_size(const char *s, uint64_t *ret) {
-        static const char suffixes[] = "KMGTPE";
-        const char *suffix;
-        uint64_t n;
+/* A number with a fraction, fraction / scale of one. */
+typedef struct Decimal {
+        uint64_t whole, fraction, scale;
+} Decimal;
+
+#define SCALE_MAX 1000000u /* further digits are below what is kept */
+
+static int take_decimal(const char **s, Decimal *ret) {
+        Decimal d = { .scale = 1 };
         int r;
 
-        r = take_number(&s, &n);
+        r = take_number(s, &d.whole);
+        if (r < 0)
+                return r;
+        if (**s == '.') {
+                if (!is_digit(*++*s))
+                        return -EINVAL;
+                for (; is_digit(**s); ++*s)
+                        if (d.scale < SCALE_MAX)
+                                d.fraction = d.fraction * 10 + (uint64_t) (**s - '0'), d.scale *= 10;
+        }
+        *ret = d;
+        return 0;
+}
+
+static int multiply(const Decimal *d, uint64_t unit, uint64_t *ret) {
+        /* fraction * unit / scale, without fraction * unit */
+        uint64_t part = unit / d->scale * d->fraction + unit % d->scale * d->fraction / d->scale, n;
+
+        if (__builtin_mul_overflow(d->whole, unit, &n) || __builtin_add_overflow(n, part, &n))
+                return -ERANGE;
+        *ret = n;
+        return 0;
+}
+
+int parse_size(const char *s, unsigned base, uint64_t *ret) {
+        static const char suffixes[] = "KMGTPE";
+        uint64_t unit = 1;
+        Decimal d;
+        int r;
+
+        r = take_decimal(&s, &d);
         if (r < 0)
                 return r;
         if (*s && *s != 'B') {
-                suffix = strchr(suffixes, *s++);
+                const char *suffix = strchr(suffixes, *s++);
+
                 if (!suffix)
                         return -EINVAL;
-                if (__builtin_mul_overflow(n, UINT64_C(1024) << 10 * (suffix - suffixes), &n))
-                        return -ERANGE;
+                for (const char *p = suffixes; p <= suffix; p++)
+                        unit *= base;
         }
         if (*s && !streq(s, "B"))
                 return -EINVAL;
-        *ret = n;
-        return 0;
+        return multiply(&d, unit, ret);
+}
+
+int parse_percentage(const char *s, uint64_t *ret) {
+        Decimal d;
+        int r;
+
+        r = take_decimal(&s, &d);
+        if (r < 0)
+                return r;
+        return streq(s, "%") ? multiply(&d, 100, ret) : -EINVAL;
 }
 
 static uint64_t time_unit(const char *name, size_t length) {
@@ -138,20 +183,14 @@ static uint64_t time_unit(const char *name, size_t length) {
 
 /* One "1.5h" of a time span. */
 static int take_timespan(const char **s, uint64_t default_unit_usec, uint64_t *ret) {
-        uint64_t n, unit = default_unit_usec, fraction = 0, scale = 1;
+        uint64_t unit = default_unit_usec;
         size_t length = 0;
+        Decimal d;
         int r;
 
-        r = take_number(s, &n);
+        r = take_decimal(s, &d);
         if (r < 0)
                 return r;
-        if (**s == '.') {
-                if (!is_digit(*++*s))
-                        return -EINVAL;
-                for (; is_digit(**s); ++*s)
-                        if (scale < USEC_PER_SEC) /* further digits are below what the result can hold */
-                                fraction = fraction * 10 + (uint64_t) (**s - '0'), scale *= 10;
-        }
         *s += strspn(*s, " \t");
         while (is_letter((*s)[length]))
                 length++;
@@ -159,12 +198,7 @@ static int take_timespan(const char **s, uint64_t default_unit_usec, uint64_t *r
                 unit = time_unit(*s, length);
                 *s += length;
         }
-        if (unit == 0)
-                return -EINVAL;
-        if (__builtin_mul_overflow(n, unit, &n) || __builtin_add_overflow(n, fraction * unit / scale, &n))
-                return -ERANGE;
-        *ret = n;
-        return 0;
+        return unit > 0 ? multiply(&d, unit, ret) : -EINVAL;
 }
 
 int parse_timespan(const char *s, uint64_t default_unit_usec, uint64_t *ret_usec) {

@@ -18,8 +18,12 @@ int parse_bool(const char *s);
 int parse_unsigned(const char *s, uint64_t max, uint64_t *ret);
 int parse_int(const char *s, int min, int max, int *ret);
 
-/* A number of bytes with an optional suffix K, M, G, T, P or E, each 1024 times the one before. */
-int parse_size(const char *s, uint64_t *ret);
+/* A number such as "512" or "1.5G", with an optional suffix K, M, G, T, P or E, each base (1024 for bytes of memory, or
+ * 1000) times the one before, and an optional B. */
+int parse_size(const char *s, unsigned base, uint64_t *ret);
+
+/* A percentage such as "12.5%", in hundredths of a percent. */
+int parse_percentage(const char *s, uint64_t *ret);
 
 /* A time span such as "90", "1min 30s", "1.5h" or "infinity", in microseconds. A number without a unit counts
  * in units of default_unit_usec. */

@@ -44,15 +44,38 @@ TEST(int) {
 TEST(size) {
         uint64_t n;
 
-        ASSERT_OK(parse_size("8M", &n));
+        ASSERT_OK(parse_size("8M", 1024, &n));
         ASSERT_EQ(n, 8 << 20);
-        ASSERT_OK(parse_size("3K", &n));
+        ASSERT_OK(parse_size("3K", 1024, &n));
         ASSERT_EQ(n, 3072);
-        ASSERT_OK(parse_size("15E", &n));
-        ASSERT_ERR(parse_size("16E", &n), -ERANGE);
-        ASSERT_ERR(parse_size("1Q", &n), -EINVAL);
-        ASSERT_ERR(parse_size("1MM", &n), -EINVAL);
-        ASSERT_ERR(parse_size("M", &n), -EINVAL);
+        ASSERT_OK(parse_size("15E", 1024, &n));
+        ASSERT_OK(parse_size("1.5G", 1024, &n));
+        ASSERT_EQ(n, UINT64_C(1610612736));
+        ASSERT_OK(parse_size("15.999999E", 1024, &n));
+        ASSERT_TRUE(n > UINT64_MAX - (UINT64_C(1) << 42));
+        ASSERT_OK(parse_size("2.5KB", 1000, &n));
+        ASSERT_EQ(n, 2500);
+        ASSERT_ERR(parse_size("16E", 1024, &n), -ERANGE);
+        ASSERT_ERR(parse_size("1.", 1024, &n), -EINVAL);
+        ASSERT_ERR(parse_size(".5", 1024, &n), -EINVAL);
+        ASSERT_ERR(parse_size("1Q", 1024, &n), -EINVAL);
+        ASSERT_ERR(parse_size("1MM", 1024, &n), -EINVAL);
+        ASSERT_ERR(parse_size("M", 1024, &n), -EINVAL);
+}
+
+TEST(percentage) {
+        uint64_t n;
+
+        ASSERT_OK(parse_percentage("0%", &n));
+        ASSERT_EQ(n, 0);
+        ASSERT_OK(parse_percentage("12.5%", &n));
+        ASSERT_EQ(n, 1250);
+        ASSERT_OK(parse_percentage("1000%", &n));
+        ASSERT_EQ(n, 100000);
+        ASSERT_ERR(parse_percentage("50", &n), -EINVAL);
+        ASSERT_ERR(parse_percentage("50 %", &n), -EINVAL);
+        ASSERT_ERR(parse_percentage("%", &n), -EINVAL);
+        ASSERT_ERR(parse_percentage("184467440737095517%", &n), -ERANGE);
 }
 
 TEST(timespan) {

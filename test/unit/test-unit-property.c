@@ -65,6 +65,7 @@ TEST(numbers) {
                 { "TimeoutStopSec=90", "TimeoutStopUSec", 90000000 },
                 { "TimeoutStopSec=5min 20s", "TimeoutStopUSec", 320000000 },
                 { "RuntimeMaxSec=1h30m", "RuntimeMaxUSec", 5400000000 },
+                { "CPUQuota=12.5%", "CPUQuotaPerSecUSec", 125000 },
                 { "RuntimeMaxSec=500ms", "RuntimeMaxUSec", 500000 },
         };
 
@@ -102,6 +103,11 @@ TEST(structures) {
         m = value_of("IOReadBandwidthMax=/dev/sda 5M", "IOReadBandwidthMax", "a(st)");
         ASSERT_OK(sd_bus_message_read(m, "a(st)", 1, &path, &value));
         ASSERT_TRUE(value == 5000000);
+        sd_bus_message_unref(m);
+
+        m = value_of("IOWriteIOPSMax=/dev/sda infinity", "IOWriteIOPSMax", "a(st)");
+        ASSERT_OK(sd_bus_message_read(m, "a(st)", 1, &path, &value));
+        ASSERT_TRUE(value == UINT64_MAX);
         sd_bus_message_unref(m);
 
         m = value_of("AllowedCPUs=0-2,9", "AllowedCPUs", "ay");

@@ -54,7 +54,7 @@ static int parse_limit(const char *text, LimitUnit unit, rlim_t *ret) {
         }
         switch (unit) {
         case LIMIT_BYTES:
-                r = parse_size(text, &n);
+                r = parse_size(text, 1024, &n);
                 break;
         case LIMIT_SECONDS:
                 r = parse_timespan(text, USEC_PER_SEC, &n);

@@ -10,12 +10,11 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <limits.h>
-#include <math.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "log.h"
+#include "parse.h"
 
 typedef struct Property Property;
 typedef int (*append_t)(sd_bus_message *m, const Property *p, const char *value);
@@ -35,124 +34,11 @@ static int append_u64(sd_bus_message *m, const char *name, uint64_t value) {
         return sd_bus_message_append(m, "(sv)", name, "t", value);
 }
 
-static int parse_bool(const char *s) {
-        static const char *const words[][4] = { { "no", "0", "false", "off" }, { "yes", "1", "true", "on" } };
-
-        for (int v = 0; v < 2; v++)
-                for (size_t i = 0; i < ELEMENTSOF(words[v]); i++)
-                        if (strcasecmp(s, words[v][i]) == 0)
-                                return v;
-        return -EINVAL;
-}
-
-/* A non-negative decimal number, perhaps with a fraction. Returns what follows it. */
-static const char *parse_number(const char *s, long double *ret) {
-        char *end;
-
-        if (!isdigit((unsigned char) *s))
-                return NULL;
-        if (s[0] == '0' && (s[1] | 0x20) == 'x')
-                return NULL;
-        *ret = strtold(s, &end);
-        return end;
-}
-
-static int to_u64(long double v, uint64_t *ret) {
-        if (!isfinite(v) || v < 0 || v >= 18446744073709551615.0L)
-                return -ERANGE;
-        *ret = (uint64_t) v;
+static int parse_limit(const char *text, unsigned base, uint64_t *ret) {
+        if (!streq(text, "infinity"))
+                return parse_size(text, base, ret);
+        *ret = UINT64_MAX;
         return 0;
-}
-
-/* "512", "1.5G", "infinity"; base is 1024 or 1000. */
-static int parse_size(const char *s, unsigned base, uint64_t *ret) {
-        static const char units[] = "BKMGTPE";
-        long double v;
-        const char *unit;
-
-        if (streq(s, "infinity")) {
-                *ret = UINT64_MAX;
-                return 0;
-        }
-        s = parse_number(s, &v);
-        if (!s)
-                return -EINVAL;
-        if (*s) {
-                unit = strchr(units, *s);
-                if (!unit || s[1])
-                        return -EINVAL;
-                for (const char *u = units; u < unit; u++)
-                        v *= base;
-        }
-        return to_u64(v, ret);
-}
-
-/* "50%" in units of 1/100 percent, up to max of them. */
-static int parse_permyriad(const char *s, uint64_t max, uint64_t *ret) {
-        long double v;
-        uint64_t n;
-
-        s = parse_number(s, &v);
-        if (!s || !streq(s, "%") || to_u64(v * 100 + 0.5L, &n) < 0 || n > max)
-                return -EINVAL;
-        *ret = n;
-        return 0;
-}
-
-/* "90", "5min 20s", "infinity" */
-static int parse_timespan(const char *s, uint64_t *ret) {
-        static const struct {
-                const char *name;
-                uint64_t usec;
-        } units[] = {
-                { "", 1000000 },
-                { "us", 1 },
-                { "usec", 1 },
-                { "ms", 1000 },
-                { "msec", 1000 },
-                { "s", 1000000 },
-                { "sec", 1000000 },
-                { "second", 1000000 },
-                { "seconds", 1000000 },
-                { "m", 60000000 },
-                { "min", 60000000 },
-                { "minute", 60000000 },
-                { "minutes", 60000000 },
-                { "h", 3600000000 },
-                { "hr", 3600000000 },
-                { "hour", 3600000000 },
-                { "hours", 3600000000 },
-                { "d", 86400000000 },
-                { "day", 86400000000 },
-                { "days", 86400000000 },
-                { "w", 604800000000 },
-                { "week", 604800000000 },
-                { "weeks", 604800000000 },
-        };
-        long double sum = 0, v;
-
-        if (streq(s, "infinity")) {
-                *ret = UINT64_MAX;
-                return 0;
-        }
-        do {
-                const char *unit = parse_number(s, &v);
-                size_t n, i = 0;
-
-                if (!unit)
-                        return -EINVAL;
-                unit += strspn(unit, " \t");
-                for (n = 0; isalpha((unsigned char) unit[n]); n++)
-                        ;
-                while (i < ELEMENTSOF(units) &&
-                       (strlen(units[i].name) != n || memcmp(units[i].name, unit, n) != 0))
-                        i++;
-                if (i == ELEMENTSOF(units))
-                        return -EINVAL;
-                sum += v * (long double) units[i].usec;
-                s = unit + n + strspn(unit + n, " \t");
-        } while (*s);
-        return to_u64(sum, ret);
 }
 
 static int append_bool(sd_bus_message *m, const Property *p, const char *value) {
@@ -170,11 +56,11 @@ static int append_size(sd_bus_message *m, const Property *p, const char *value) 
         char scale[64];
         uint64_t v;
 
-        if (p->arg && parse_permyriad(value, 10000, &v) >= 0) {
+        if (p->arg && parse_percentage(value, &v) >= 0 && v <= 10000) {
                 (void) snprintf(scale, sizeof(scale), "%sScale", bus_name(p));
                 return sd_bus_message_append(m, "(sv)", scale, "u", (uint32_t) (v * UINT32_MAX / 10000));
         }
-        return parse_size(value, 1024, &v) < 0 ? -EINVAL : append_u64(m, bus_name(p), v);
+        return parse_limit(value, 1024, &v) < 0 ? -EINVAL : append_u64(m, bus_name(p), v);
 }
 
 /* arg: 1 if "idle" is a weight. */
@@ -185,7 +71,7 @@ static int append_weight(sd_bus_message *m, const Property *p, const char *value
                 return append_u64(m, bus_name(p), UINT64_MAX);
         if (p->arg && streq(value, "idle"))
                 return append_u64(m, bus_name(p), 0);
-        return parse_size(value, 1000, &v) < 0 ? -EINVAL : append_u64(m, bus_name(p), v);
+        return parse_limit(value, 1000, &v) < 0 ? -EINVAL : append_u64(m, bus_name(p), v);
 }
 
 static int append_quota(sd_bus_message *m, const Property *p, const char *value) {
@@ -193,7 +79,7 @@ static int append_quota(sd_bus_message *m, const Property *p, const char *value)
 
         if (isempty(value))
                 return append_u64(m, bus_name(p), UINT64_MAX);
-        if (parse_permyriad(value, UINT64_MAX / 100, &v) < 0)
+        if (parse_percentage(value, &v) < 0 || v > UINT64_MAX / 100)
                 return -EINVAL;
         return append_u64(m, bus_name(p), v * 100); /* of a second's microseconds */
 }
@@ -201,26 +87,13 @@ static int append_quota(sd_bus_message *m, const Property *p, const char *value)
 static int append_timespan(sd_bus_message *m, const Property *p, const char *value) {
         uint64_t v;
 
-        return parse_timespan(value, &v) < 0 ? -EINVAL : append_u64(m, bus_name(p), v);
+        return parse_timespan(value, USEC_PER_SEC, &v) < 0 ? -EINVAL : append_u64(m, bus_name(p), v);
 }
 
 static int append_signal(sd_bus_message *m, const Property *p, const char *value) {
-        const char *name = startswith(value, "SIG") ?: value;
-        const char *offset = startswith(name, "RTMIN+");
-        char *end;
+        int n = parse_signal(value);
 
-        if (offset || isdigit((unsigned char) *name)) {
-                long n = strtol(offset ?: name, &end, 10);
-
-                n += offset ? SIGRTMIN : 0;
-                if (*end || end == (offset ?: name) || n <= 0 || n > SIGRTMAX)
-                        return -EINVAL;
-                return sd_bus_message_append(m, "(sv)", bus_name(p), "i", (int32_t) n);
-        }
-        for (int i = 1; i < SIGRTMIN; i++)
-                if (sigabbrev_np(i) && streq(sigabbrev_np(i), name))
-                        return sd_bus_message_append(m, "(sv)", bus_name(p), "i", (int32_t) i);
-        return -EINVAL;
+        return n < 0 ? n : sd_bus_message_append(m, "(sv)", bus_name(p), "i", (int32_t) n);
 }
 
 /* Opens "(sv)" with a variant of this type; close_value() ends both. */
@@ -372,7 +245,7 @@ static int append_device_value(sd_bus_message *m, const Property *p, const char 
         split_device(path, &text);
         if (!text)
                 return -EINVAL;
-        r = p->arg == DEVICE_TIME ? parse_timespan(text, &v) : parse_size(text, 1000, &v);
+        r = p->arg == DEVICE_TIME ? parse_timespan(text, USEC_PER_SEC, &v) : parse_limit(text, 1000, &v);
         return r < 0 ? -EINVAL : sd_bus_message_append(m, "(sv)", bus_name(p), "a(st)", 1, path, v);
 }
 
