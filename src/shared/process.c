@@ -90,6 +90,20 @@ pid_t process_pid(int pidfd) {
         return pid > 0 ? pid : -ESRCH;
 }
 
+int process_open_directory(int pidfd) {
+        pid_t pid = process_pid(pidfd);
+        char path[32];
+        int fd;
+
+        if (pid < 0)
+                return pid;
+        (void) snprintf(path, sizeof(path), "/proc/%i", (int) pid);
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? -ESRCH : -errno;
+        return fd;
+}
+
 bool process_alive(int pidfd) {
         struct pollfd p = { .fd = pidfd, .events = POLLIN };
 

@@ -34,18 +34,11 @@ static int write_map(int process_fd, const char *file, unsigned inside, unsigned
 }
 
 static int map_and_open(int pidfd, const IdMap *map) {
-        _cleanup_close_ int process = -EBADF;
-        char path[32];
-        pid_t pid;
+        _cleanup_close_ int process = process_open_directory(pidfd);
         int r;
 
-        pid = process_pid(pidfd);
-        if (pid < 0)
-                return pid;
-        (void) snprintf(path, sizeof(path), "/proc/%i", (int) pid);
-        process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (process < 0)
-                return -errno;
+                return TAKE_FD(process);
         r = write_map(process, "uid_map", map->inside_uid, map->outside_uid, map->count, map->host_root);
         if (r >= 0)
                 r = write_map(process, "gid_map", map->inside_gid, map->outside_gid, map->count, map->host_root);

@@ -202,17 +202,11 @@ static bool waits_for_signals(const LeaderView *v) {
 
 int leader_view_open(int leader_pidfd, LeaderView *ret) {
         _cleanup_(leader_view_close) LeaderView v = LEADER_VIEW_NONE;
-        char path[32];
-        pid_t pid;
         int r;
 
-        pid = process_pid(leader_pidfd);
-        if (pid < 0)
-                return pid;
-        (void) snprintf(path, sizeof(path), "/proc/%i", (int) pid);
-        v.proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        v.proc_fd = process_open_directory(leader_pidfd);
         if (v.proc_fd < 0)
-                return errno == ENOENT ? -ESRCH : -errno;
+                return TAKE_FD(v.proc_fd);
         if (!process_alive(leader_pidfd))
                 return -ESRCH;
         v.pidfd = leader_pidfd;
