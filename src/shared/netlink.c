@@ -462,12 +462,6 @@ int netlink_flush(Netlink *nl) {
         return 0;
 }
 
-int netlink_result(const Netlink *nl, size_t n) {
-        if (nl->error < 0)
-                return nl->error;
-        return nl->flushed && n < nl->n_slots ? nl->slots[n].result : -EINVAL;
-}
-
 const char *netlink_message(const Netlink *nl) {
         return nl->message;
 }

@@ -75,9 +75,6 @@ void netlink_get(Netlink *nl, int ifindex, const char *name, LinkInfo *ret);
 /* Sends what is queued and waits for all answers. Returns the first error in order of queueing, else 0. */
 int netlink_flush(Netlink *nl) _must_check_;
 
-/* After a flush, until something is queued again: the result of the nth request (0 or a negative errno). */
-int netlink_result(const Netlink *nl, size_t n);
-
 /* After a flush: what the kernel said about the first error beyond its errno, or "". */
 const char *netlink_message(const Netlink *nl);
 

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "netlink.h"
 #include "test.h"
 
 static inline int own_netns(void) {
@@ -23,6 +24,17 @@ static inline void enter_test_host(void) {
                 TEST_FAIL("this test needs root, for network namespaces of its own: %m");
         ASSERT_TRUE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) >= 0);
         ASSERT_TRUE(mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") >= 0);
+}
+
+/* A socket for the links of those. */
+static inline Netlink *host(void) {
+        static Netlink *nl;
+
+        if (!nl) {
+                enter_test_host();
+                ASSERT_OK(netlink_open(&nl));
+        }
+        return nl;
 }
 
 /* A new network namespace, which lives as long as the fd. */

@@ -20,16 +20,6 @@ static const NetworkFacts facts = {
         .naming_scheme = INT_MAX,
 };
 
-static Netlink *host(void) {
-        static Netlink *nl;
-
-        if (!nl) {
-                enter_test_host();
-                ASSERT_OK(netlink_open(&nl));
-        }
-        return nl;
-}
-
 static bool exists(Netlink *nl, const char *name) {
         _cleanup_link_info_ LinkInfo info = {};
 

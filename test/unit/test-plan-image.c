@@ -21,8 +21,7 @@ static void keep_log(int level, const char *text, void *userdata) {
 
 static const char *policy = "*";
 
-/* The plan of these partitions as image_plan_print() has it, less the sizes; "" and a message if there is
- * none. */
+/* The plan of these partitions, as "place number" and what is special; "" and a message if there is none. */
 static const char *plan(TableKind kind, Partition *items, size_t n, bool read_only) {
         PartitionTable table = { .kind = kind, .sector_size = 512, .items = items, .n_items = n };
         static char text[1024];

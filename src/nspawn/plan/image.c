@@ -367,20 +367,6 @@ int image_plan(const char *name, const PartitionTable *table, const ImagePolicy 
         return 0;
 }
 
-void image_plan_print(const ImagePlan *plan, FILE *f) {
-        for (size_t i = 0; i < ELEMENTSOF(plan->slots); i++) {
-                const ImageSlot *slot = &plan->slots[i];
-
-                if (slot->used)
-                        fprintf(f, "%s: partition %i, %llu bytes at %llu%s%s%s%s%s\n", image_place_name((ImagePlace) i),
-                                slot->partition.number, (unsigned long long) slot->partition.size,
-                                (unsigned long long) slot->partition.offset,
-                                *slot->partition.fstype ? ", " : "", slot->partition.fstype,
-                                slot->read_only ? ", read-only" : "", slot->grow ? ", grow" : "",
-                                plan->hashes.used && plan->hashes.place == i ? ", verity" : "");
-        }
-}
-
 /* — mounting — */
 
 static const struct {

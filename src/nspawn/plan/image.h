@@ -5,8 +5,6 @@
  * file system is mounted. Pure. */
 
 #include <stdint.h>
-#include <stdio.h>
-
 #include "partition-table.h"
 #include "plan/image-policy.h"
 #include "plan/root-hash.h"
@@ -55,9 +53,6 @@ bool image_is_signature(const Partition *partition, RootHashOf *ret);
  * found to be protected. Errors are logged; ret_protection (may be NULL) is the protection to use it with. */
 int image_check_slot(const char *name, const ImagePolicy *policy, ImagePlace place, const ImageSlot *slot,
                      ImageProtection protection, ImageProtection *ret_protection) _must_check_;
-
-/* For --dry-run, tests and debugging: one line for each slot. */
-void image_plan_print(const ImagePlan *plan, FILE *f);
 
 /* "/usr" and so on; for the ESP its second choice. */
 const char *image_place_path(ImagePlace place);
