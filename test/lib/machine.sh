@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Running machines and watching them, for suites that do so on the computer they are on. Whoever sources this has set
-# $smoke_work, a directory for trees and consoles, and $smoke_prefix, with which the machines' names begin.
+# $smoke_work, a directory for trees and consoles, and $smoke_prefix, with which the machines' names begin, and has a
+# state(): everything that a machine could leave behind, one thing a line.
 
 # copy KIND: a fresh copy of a tree; sets $tree and $machine
 copy() {
@@ -72,3 +73,23 @@ stop_cleanly() {
     wait_exit "$supervisor" 15
     ((status == 0)) || { tail -n 20 "$console"; fail "nspawn returned $status after SIG${1:-TERM}"; }
 }
+
+# reboot_by COMMAND…: inside the machine of $supervisor, which then asks for a user name once more
+reboot_by() {
+    local logins
+    logins=$(count_shown login:)
+    inside "$@" || true   # it may be terminated with the rest
+    wait_for 60 more_logins_than "$logins" || { tail -n 40 "$console"; fail "it did not come up again"; }
+}
+more_logins_than() { (($(count_shown login:) > $1)); }
+
+# leaves_nothing COMMAND…: what was there before is there after, no more. The kernel takes a network namespace, a cgroup
+# and a device down shortly after their last user, and udev its nodes after that: within $leaves_within seconds.
+leaves_nothing() {
+    local before
+    before=$(state)
+    "$@"
+    wait_for "$leaves_within" state_is "$before" || equal "$(state)" "$before" "what is left behind"
+}
+state_is() { [[ $(state) == "$1" ]]; }
+leaves_within=3

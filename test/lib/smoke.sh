@@ -98,13 +98,3 @@ strangers() {
            $(readlink "$p/exe" 2>/dev/null) != "$NSPAWN" ]] || echo "${p#/proc/} $(cat "$p/comm" 2>/dev/null)"
     done
 }
-
-# leaves_nothing COMMAND…: what was there before is there after, no more
-leaves_nothing() {
-    local before
-    before=$(state)
-    "$@"
-    # the kernel takes a network namespace and a cgroup down shortly after its last process
-    wait_for 3 state_is "$before" || equal "$(state)" "$before" "what is left behind"
-}
-state_is() { [[ $(state) == "$1" ]]; }

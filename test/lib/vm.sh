@@ -15,6 +15,7 @@ mkdir -p "$smoke_work" /run/systemd/nspawn/{locks,propagate}
 . /test/lib/tap.sh
 # shellcheck source=test/lib/machine.sh
 . /test/lib/machine.sh
+leaves_within=15
 # shellcheck source=test/lib/disk.sh
 . /test/lib/disk.sh
 bb=$NSPAWN_TREES/busybox
@@ -46,16 +47,6 @@ state() {
         /sys/fs/cgroup/machine.slice/*/ /run/nspawn/* /run/systemd/nspawn/* /run/systemd/nspawn/*/* \
         /run/systemd/machines/* "$smoke_work"/.#*; do echo "$thing"; done
 }
-
-# leaves_nothing COMMAND…
-leaves_nothing() {
-    local before
-    before=$(state)
-    "$@"
-    # a cgroup, a device of device-mapper and udev's nodes take a moment
-    wait_for 15 state_is "$before" || equal "$(state)" "$before" "what is left behind"
-}
-state_is() { [[ $(state) == "$1" ]]; }
 
 tap_cleanup() {
     local p

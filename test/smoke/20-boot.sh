@@ -36,17 +36,13 @@ power_off_inside() {   # COMMAND…
 }
 
 reboot_inside() {   # COMMAND…
-    local logins
     start -b -D "$tree"
     until_login
     sleep 1
-    logins=$(count_shown login:)
-    inside "$@" || true
-    wait_for 60 more_logins_than "$logins" || { tail -n 40 "$console"; fail "it did not come up again"; }
+    reboot_by "$@"
     alive "$supervisor" || fail "nspawn ended with the reboot"
     stop_cleanly
 }
-more_logins_than() { (($(count_shown login:) > $1)); }
 
 # Before it takes SIGTERM for a request there is nothing to stop yet; on a busy computer that can be a while.
 hears_term() { local blocked; blocked=$(sed -n 's/^SigBlk:\t//p' "/proc/$supervisor/status") && ((0x$blocked & 1 << 14)); }

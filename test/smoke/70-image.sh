@@ -246,13 +246,11 @@ reboots() {
     start -b -i "$i"
     until_login
     inside touch /root/first-life
-    inside reboot
-    wait_for 20 again || { cat "$console"; fail "did not come back"; }
+    reboot_by reboot
     inside test -e /root/first-life
     stop_cleanly
     no_loops || fail "left: $(loops)"
 }
-again() { (($(count_shown login:) >= 2)); }
 
 ephemeral() {
     local i; i=$(image eph)

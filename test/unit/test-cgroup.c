@@ -3,20 +3,19 @@
 /* On the real cgroup2 of this host, as root, in a cgroup of the test's own. */
 
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "fd.h"
+#include "process.h"
 #include "test.h"
 
 static char test_name[64];
@@ -41,12 +40,8 @@ static int make_test_cgroup(int *ret_parent) {
 
 /* A child of ours, born in the cgroup, that forks once more and sleeps. */
 static pid_t start_in(int cgroup_fd) {
-        struct clone_args args = {
-                .flags = CLONE_INTO_CGROUP,
-                .exit_signal = SIGCHLD,
-                .cgroup = (uint64_t) cgroup_fd,
-        };
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        _cleanup_close_ int pidfd = -EBADF;
+        pid_t pid = process_clone(0, cgroup_fd, &pidfd);
 
         ASSERT_OK(pid);
         if (pid == 0) {

@@ -3,7 +3,6 @@
 /* As root, with a /run of the test's own: what keeps two machines apart, and what is left of a killed one. */
 
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "host/runtime-directory.h"
 #include "log.h"
 #include "loop-device.h"
+#include "process.h"
 #include "test.h"
 
 static char machine[32];
@@ -144,12 +143,8 @@ TEST(records) {
 
 /* Forks into the cgroup; the child waits to be killed. */
 static void start_in(int cgroup_fd) {
-        struct clone_args args = {
-                .flags = CLONE_INTO_CGROUP,
-                .exit_signal = SIGCHLD,
-                .cgroup = (uint64_t) cgroup_fd,
-        };
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        _cleanup_close_ int pidfd = -EBADF;
+        pid_t pid = process_clone(0, cgroup_fd, &pidfd);
 
         ASSERT_OK(pid);
         while (pid == 0)

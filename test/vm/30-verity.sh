@@ -122,12 +122,10 @@ boots() {
     start -b -x -i "$(image whole)" -M verity
     until_login
     inside touch /root/first-life
-    inside reboot || true   # it may be terminated with the rest
-    wait_for 60 again || fail "did not come back"
+    reboot_by reboot
     inside test -e /root/first-life
     stop_cleanly
 }
-again() { (($(count_shown login:) >= 2)); }
 killed() {
     start -i "$(image whole)" -M verity sh -c 'echo up; sleep 60'
     until_shown up 30

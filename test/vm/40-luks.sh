@@ -90,13 +90,11 @@ boots() {
     start -b "${with_key[@]}" -M luks
     until_login
     inside touch /root/first-life
-    inside reboot || true   # it may be terminated with the rest
-    wait_for 60 again || fail "did not come back"
+    reboot_by reboot
     inside test -e /root/first-life
     stop_cleanly
     run "${with_key[@]}" test -e /root/first-life
 }
-again() { (($(count_shown login:) >= 2)); }
 killed() {
     start "${with_key[@]}" -M luks sh -c 'echo up; sleep 60'
     until_shown up 30
