@@ -11,7 +11,8 @@ static bool valid_key(const char *key) {
 
 /* In place. */
 static void unquote(char *value) {
-        char quote = *value == '"' || *value == '\'' ? *value : 0, *out = value;
+        int quote = *value == '"' || *value == '\'' ? *value : 0;
+        char *out = value;
 
         for (const char *in = value + (quote ? 1 : 0); *in && *in != quote; in++) {
                 if (*in == '\\' && quote != '\'' && in[1])

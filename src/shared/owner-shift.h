@@ -24,7 +24,7 @@ typedef struct OwnerShift {
  * any moment, the next call finishes it. Follows no symlink and leaves out what is mounted in the tree. Keeps set-id
  * bits, access lists and file capabilities. -EMLINK, before anything is changed: a file has names outside of the tree
  * also. Returns 1 if there was something to do, else 0. On errors *ret_where is as of tree_walk(), or NULL. Silent. */
-int owner_shift(int top_fd, const OwnerShift *shift, char **ret_where) _must_check_;
+int owner_shift(int top_fd, const OwnerShift *how, char **ret_where) _must_check_;
 
 /* The values of two extended attributes, changed in place. */
 

@@ -252,7 +252,7 @@ int split_word(const char **s, const char *separators, char **ret) {
         _cleanup_free_ char *word = NULL;
         const char *p = *s + strspn(*s, separators);
         size_t n = 0;
-        char quote = 0;
+        int quote = 0;
 
         if (!*p) {
                 *s = p;

@@ -36,7 +36,7 @@ int machine_name_clean(const char *s, char **ret) {
         size_t n = 0;
 
         for (; *s && n < MACHINE_NAME_MAX; s++) {
-                char previous = n > 0 ? name[n - 1] : '.';
+                int previous = n > 0 ? name[n - 1] : '.';
 
                 if (is_alphanumeric(*s) || (*s == '-' && previous != '.') ||
                     (*s == '.' && previous != '.' && previous != '-'))

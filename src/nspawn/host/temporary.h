@@ -21,7 +21,7 @@ int temporary_reserve_beside(Temporaries *t, const char *path, char **ret) _must
 
 /* The same, and makes a directory (0755) there. Silent, -EROFS and -EACCES being for the caller to judge. */
 int temporary_make(Temporaries *t, const char *parent, const char *label, char **ret) _must_check_;
-int temporary_make_beside(Temporaries *t, const char *path, char **ret) _must_check_;
+int temporary_make_beside(Temporaries *t, const char *beside, char **ret) _must_check_;
 
 /* Removes all that a machine's records name. The first error; everything is tried. Silent. */
 int temporary_remove_recorded(int runtime_fd);

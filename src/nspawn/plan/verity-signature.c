@@ -17,8 +17,12 @@ typedef struct Text {
         size_t size;
 } Text;
 
+static bool is_space(char c) {
+        return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static bool skip(Reader *r, char c) {
-        while (r->at < r->end && memchr(" \t\r\n", *r->at, 4))
+        while (r->at < r->end && is_space(*r->at))
                 r->at++;
         if (r->at >= r->end || *r->at != c)
                 return false;
