@@ -27,6 +27,6 @@ typedef struct CopyOptions {
  * meanwhile. On failure a part of it is there, and progress->path tells how far it came. */
 int copy_tree(int from_fd, int to_fd, const CopyOptions *options, CopyProgress *progress) _must_check_;
 
-/* Makes the empty file at to_fd share all blocks of the one at from_fd. -EOPNOTSUPP: these file systems cannot; -EINVAL,
- * -ETXTBSY: this file cannot. */
+/* Makes the empty file at to_fd share all blocks of the one at from_fd. -EOPNOTSUPP: these file systems cannot;
+ * -EINVAL, -ETXTBSY: this file cannot. */
 int copy_by_sharing(int from_fd, int to_fd) _must_check_;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: run by the supervisor, in the host's namespaces. The kernel calls the program whenever
- * a process of the cgroup, or of one below, opens or makes a device node; a result of 0 is -EPERM for the
- * process. A rule is a comparison that jumps to the end if it allows the access; what no rule allows falls out before
- * that. It is kept short because the kernel's verifier takes its time for each instruction at every start. Programs of several cgroups on the way to
- * the root are all asked, so ours can only narrow what the service manager's own program allows. Made by hand
- * with bpf(2): no compiler, no library, nothing pinned. */
+/* Theory of operation: run by the supervisor, in the host's namespaces. The kernel calls the program whenever a
+ * process of the cgroup, or of one below, opens or makes a device node; a result of 0 is -EPERM for the process. A
+ * rule is a comparison that jumps to the end if it allows the access; what no rule allows falls out before that. It is
+ * kept short because the kernel's verifier takes its time for each instruction at every start. Programs of several
+ * cgroups on the way to the root are all asked, so ours can only narrow what the service manager's own program allows.
+ * Made by hand with bpf(2): no compiler, no library, nothing pinned. */
 
 #include "device-program.h"
 

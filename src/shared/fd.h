@@ -20,8 +20,8 @@ static inline void close_p(int *fd) {
  * use it on anything below a guest's root). Turns an O_PATH fd into a usable one. Negative errno on failure. */
 int fd_reopen(int fd, int flags);
 
-/* An fd (O_PATH) for the directory that holds what is at path, an absolute one on the host; *ret_name points at the last
- * part of path itself. -EINVAL for "/". */
+/* An fd (O_PATH) for the directory that holds what is at path, an absolute one on the host; *ret_name points at the
+ * last part of path itself. -EINVAL for "/". */
 int open_parent(const char *path, const char **ret_name) _must_check_;
 
 /* Reads the whole of a regular or kernel file into a new NUL-terminated string; *ret_size may be NULL.

@@ -7,10 +7,10 @@
  * have, is no obstacle. AUTOCLEAR is set from the start: whatever happens to us, the kernel takes the
  * device back.
  *
- * Who shares a device shares the file systems on it with all they have in memory: a thousand machines of one image unpack
- * and keep its files once. The kernel keeps a name for each device, and ours tells who shares it and of which state of the
- * file it was made. A file that has been written since is another one: what is cached of the old one does not go together
- * with it. */
+ * Who shares a device shares the file systems on it with all they have in memory: a thousand machines of one image
+ * unpack and keep its files once. The kernel keeps a name for each device, and ours tells who shares it and of which
+ * state of the file it was made. A file that has been written since is another one: what is cached of the old one does
+ * not go together with it. */
 
 #include "loop-device.h"
 

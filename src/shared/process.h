@@ -32,8 +32,8 @@ void process_kill_and_reap(int pidfd);
 /* The PID behind a pidfd, as our PID namespace sees it; -ESRCH if it is gone or not visible. */
 pid_t process_pid(int pidfd);
 
-/* The directory of a process in procfs, as an O_PATH fd; -ESRCH as above. While the process is not reaped, that it stays
- * the right one is sure. */
+/* The directory of a process in procfs, as an O_PATH fd; -ESRCH as above. While the process is not reaped, that it
+ * stays the right one is sure. */
 int process_open_directory(int pidfd) _must_check_;
 
 /* True while the process has not ended (a zombie has ended). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A guest with a file system of its own, whose file does not let go of whoever closes it: a child serves FUSE in a mount
- * namespace of its own and never answers a flush, and its child opens a file there and sends it to us. */
+/* A guest with a file system of its own, whose file does not let go of whoever closes it: a child serves FUSE in a
+ * mount namespace of its own and never answers a flush, and its child opens a file there and sends it to us. */
 
 #include <fcntl.h>
 #include <linux/fuse.h>

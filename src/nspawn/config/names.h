@@ -21,8 +21,8 @@ bool variable_name_is_valid(const char *s, size_t length);
 /* A user name or number as the guest's database may know it. */
 bool user_name_is_valid(const char *s);
 
-/* A name that every system takes for an account's: a letter or underscore, then also digits, dots and hyphens, at most 31
- * bytes. */
+/* A name that every system takes for an account's: a letter or underscore, then also digits, dots and hyphens, at most
+ * 31 bytes. */
 bool account_name_is_valid(const char *s);
 
 /* One component of a path: not empty, no slash, no control character, not "." or "..", at most 255 bytes. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: the little languages of --bind=, --tmpfs=, --overlay=, --inaccessible= and --pivot-root=. All fields
- * are separated by colons; a backslash takes the next character as it is. Each mount becomes one CustomMount
- * at the end of the list, in the order given, which is the order they will be mounted in. */
+/* Theory of operation: the little languages of --bind=, --tmpfs=, --overlay=, --inaccessible= and --pivot-root=. All
+ * fields are separated by colons; a backslash takes the next character as it is. Each mount becomes one CustomMount at
+ * the end of the list, in the order given, which is the order they will be mounted in. */
 
 #include "config/value-types.h"
 #include "parse.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the outer and in the inner stage, each in its own mount namespace, over an
- * attached guest root. Every operation resolves its target to an fd inside the root, prepares a detached mount
- * or a node, and puts the one on the other: the tree may be hostile, and a symlink in it changes at most which
- * of the guest's own places is mounted over. Modes are right when a thing is made, because the stages run with an
- * umask of zero: a chmod(2) afterwards could hit what somebody put there meanwhile. Host sources are configuration and resolve on the host. */
+/* Theory of operation: runs in the outer and in the inner stage, each in its own mount namespace, over an attached
+ * guest root. Every operation resolves its target to an fd inside the root, prepares a detached mount or a node, and
+ * puts the one on the other: the tree may be hostile, and a symlink in it changes at most which of the guest's own
+ * places is mounted over. Modes are right when a thing is made, because the stages run with an umask of zero: a
+ * chmod(2) afterwards could hit what somebody put there meanwhile. Host sources are configuration and resolve on the
+ * host. */
 
 #include "engine/execute.h"
 

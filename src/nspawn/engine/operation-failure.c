@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: the kernel has few numbers for errors, and what one of them means depends on what was tried. So
- * there is a function for each kind of operation that a user asks for, which returns 0 where it knows no better than the
- * general line. */
+ * there is a function for each kind of operation that a user asks for, which returns 0 where it knows no better than
+ * the general line. */
 
 #include "engine/operation-failure.h"
 

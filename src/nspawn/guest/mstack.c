@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the outer stage. Every layer is attached at the machine's place (guest/root.c), one on top
- * of the other, because a detached mount can be a layer only since Linux 6.15; overlayfs gets links to their fds. They
- * stay there, below what becomes the root.
+/* Theory of operation: runs in the outer stage. Every layer is attached at the machine's place (guest/root.c), one on
+ * top of the other, because a detached mount can be a layer only since Linux 6.15; overlayfs gets links to their fds.
+ * They stay there, below what becomes the root.
  *
- * Where the machine has users of its own, each layer is shown through a mount that maps its owners, like a tree, and the
- * overlay is made as the guest's root, who the mapped upper layer has a number for (see engine/overlay.c). The overlay is
- * mapped by that and not itself. */
+ * Where the machine has users of its own, each layer is shown through a mount that maps its owners, like a tree, and
+ * the overlay is made as the guest's root, who the mapped upper layer has a number for (see engine/overlay.c). The
+ * overlay is mapped by that and not itself. */
 
 #include "guest/mstack.h"
 

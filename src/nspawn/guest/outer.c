@@ -6,10 +6,11 @@
  * cgroup; the two meet in the last step, where the inner stage is born into that cgroup as the supervisor's own
  * child (CLONE_PARENT), and this process ends.
  *
- * The order of the steps matters: propagation is cut before the first mount; the layer of an ephemeral machine
- * comes first, since it stands for the tree; the tree is checked before anything of ours is made in it, unless the user
- * mounts the root piece by piece, which can be checked only when it is whole; the files that are written into the tree itself (resolv.conf, localtime) come after the API
- * file systems, so that a tree where these paths lead below /run or /dev cannot redirect them. */
+ * The order of the steps matters: propagation is cut before the first mount; the layer of an ephemeral machine comes
+ * first, since it stands for the tree; the tree is checked before anything of ours is made in it, unless the user
+ * mounts the root piece by piece, which can be checked only when it is whole; the files that are written into the tree
+ * itself (resolv.conf, localtime) come after the API file systems, so that a tree where these paths lead below /run or
+ * /dev cannot redirect them. */
 
 #include "guest/outer.h"
 

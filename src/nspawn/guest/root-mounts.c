@@ -5,8 +5,9 @@
  * root ("+" sources).
  *
  * With --pivot-root=, the new root is a copy of the mounts in a directory of what has been the root so far, stacked on
- * top of that. A copy of the former root is taken before, or it would have the new one on top of it, too; it is attached
- * after the layers that --volatile= may lay over the new root, which show nothing of what is mounted below them. */
+ * top of that. A copy of the former root is taken before, or it would have the new one on top of it, too; it is
+ * attached after the layers that --volatile= may lay over the new root, which show nothing of what is mounted below
+ * them. */
 
 #include "guest/root-mounts.h"
 

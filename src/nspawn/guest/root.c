@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: everything is stacked on one place, the machine's runtime directory as this mount namespace
- * sees it: it is certain to exist and of no use to the guest. First comes the tree; an overlay's upper layer in
- * memory is attached on top of it, since layers have to be attached to be used before Linux 6.15, and the overlay on
- * top of that. Where the user mounts something on / itself, that has a place of its own beside the tree's, so that the
- * tree can still be shown in it as it is. What is covered stays reachable through the fds that were opened before, and overlayfs is given its
- * layers as /proc/self/fd links, which also spares it every question of commas and colons in paths. */
+ * sees it: it is certain to exist and of no use to the guest. First comes the tree; an overlay's upper layer in memory
+ * is attached on top of it, since layers have to be attached to be used before Linux 6.15, and the overlay on top of
+ * that. Where the user mounts something on / itself, that has a place of its own beside the tree's, so that the tree
+ * can still be shown in it as it is. What is covered stays reachable through the fds that were opened before, and
+ * overlayfs is given its layers as /proc/self/fd links, which also spares it every question of commas and colons in
+ * paths. */
 
 #include "guest/root.h"
 

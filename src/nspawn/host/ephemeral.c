@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: run by the supervisor, in this order. A snapshot or clone is the best there is: it is taken at
- * one moment, of a source that may be running, and the machine can use overlays of its own, which have a limit of two on
- * top of each other. Else a layer is laid over the source (guest/root.c), which must not change meanwhile: overlayfs
- * says nothing of what a change of a lower layer will look like. So source.c locks it, and where that fails because a
- * machine writes to it, it is copied file by file, without its data. That takes time for each file, and so does its
- * removal; therefore it is the last resort and not the first.
+ * one moment, of a source that may be running, and the machine can use overlays of its own, which have a limit of two
+ * on top of each other. Else a layer is laid over the source (guest/root.c), which must not change meanwhile:
+ * overlayfs says nothing of what a change of a lower layer will look like. So source.c locks it, and where that fails
+ * because a machine writes to it, it is copied file by file, without its data. That takes time for each file, and so
+ * does its removal; therefore it is the last resort and not the first.
  *
  * All of it lies beside the source, to be on the same file system, or in it where it is the top of one. */
 

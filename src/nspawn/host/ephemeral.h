@@ -11,8 +11,8 @@
  * writing. 0: this is not possible here. Logs. */
 int ephemeral_copy(Temporaries *t, const SourceConfig *source, int *source_fd) _must_check_;
 
-/* The same for a source that is in use, so that no layer can stand on it: file by file, sharing their blocks. Logs, also
- * -EBUSY: it cannot be had. */
+/* The same for a source that is in use, so that no layer can stand on it: file by file, sharing their blocks. Logs,
+ * also -EBUSY: it cannot be had. */
 int ephemeral_copy_in_use(Temporaries *t, const SourceConfig *source, bool quiet, int *source_fd) _must_check_;
 
 /* Makes a directory for the layer. *ret stays NULL where the place beside the source cannot hold one: then memory has

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: run by the supervisor in the host's namespaces, before the minder is forked.
- * Opening comes first, then (source.c) the locks, then looking at what is inside, then the loop devices:
- * no byte of the image is believed before nobody else can write to it. Only what is inside tells whether the machine
- * will: many file systems never are written, and their images may run as often as one likes, with the loop devices
- * shared. On top of these come the devices that decipher or check, and another look, at what they show. Loop devices clear themselves when
- * the last fd is closed and the last mount is gone, and so do those on top; the supervisor keeps the fds
- * until the end, so that a reboot finds the same devices. */
+/* Theory of operation: run by the supervisor in the host's namespaces, before the minder is forked. Opening comes
+ * first, then (source.c) the locks, then looking at what is inside, then the loop devices: no byte of the image is
+ * believed before nobody else can write to it. Only what is inside tells whether the machine will: many file systems
+ * never are written, and their images may run as often as one likes, with the loop devices shared. On top of these
+ * come the devices that decipher or check, and another look, at what they show. Loop devices clear themselves when the
+ * last fd is closed and the last mount is gone, and so do those on top; the supervisor keeps the fds until the end, so
+ * that a reboot finds the same devices. */
 
 #include "host/image.h"
 

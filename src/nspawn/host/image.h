@@ -23,8 +23,8 @@ typedef struct ImageRequest {
 } ImageRequest;
 
 /* Finds the partitions, attaches loop devices to those that are used, and opens what is encrypted or checked by
- * dm-verity, for which the user may be asked for a passphrase; image_detach() is the reversal. ret is IMAGE_NONE at first
- * and lives until the undo log has run, as the path does. Logs. */
+ * dm-verity, for which the user may be asked for a passphrase; image_detach() is the reversal. ret is IMAGE_NONE at
+ * first and lives until the undo log has run, as the path does. Logs. */
 int image_attach(UndoLog *undo, const ImageRequest *request, Image *ret) _must_check_;
 
 /* Waits until a dead machine's mounts are gone, so that all it wrote is in the image on return, and closes

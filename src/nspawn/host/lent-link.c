@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: a physical link would be returned by the kernel, too, but to the initial namespace and under the
- * name the guest gave it. So the undo log holds the guest's namespace open and fetches the link from there. The guest
- * had full control over it: its name, its alternative names and its place may have changed, and something else may be in
- * its place. Should even that be prevented by SIGKILL, the link's old name has been left on it as an alternative name,
- * which is enough for the next start to find it. */
+/* Theory of operation: a physical link would be returned by the kernel, too, but to the initial namespace and under
+ * the name the guest gave it. So the undo log holds the guest's namespace open and fetches the link from there. The
+ * guest had full control over it: its name, its alternative names and its place may have changed, and something else
+ * may be in its place. Should even that be prevented by SIGKILL, the link's old name has been left on it as an
+ * alternative name, which is enough for the next start to find it. */
 
 #include "host/lent-link.h"
 

@@ -7,6 +7,6 @@
 #include "netlink.h"
 #include "plan/network.h"
 
-/* Moves op->host into the guest's namespace (netns_fd, borrowed; guest is a socket in there) and calls it op->guest. The
- * undo log gets it back, with its names, from whatever the guest has made of it. Logs its errors. */
+/* Moves op->host into the guest's namespace (netns_fd, borrowed; guest is a socket in there) and calls it op->guest.
+ * The undo log gets it back, with its names, from whatever the guest has made of it. Logs its errors. */
 int link_lend(Netlink *host, Netlink *guest, int netns_fd, const LinkOperation *op, UndoLog *undo) _must_check_;

@@ -25,6 +25,6 @@ typedef struct MadeLink {
 int link_register_deletion(UndoLog *undo, const char *name, undo_function_t function, const LinkInfo *info)
         _must_check_;
 
-/* What has its index now, by a socket of its own: 1, or 0 if that is nothing or of another kind. An index may have passed
- * to another link since ours went away by itself, so the caller compares more. Silent. */
+/* What has its index now, by a socket of its own: 1, or 0 if that is nothing or of another kind. An index may have
+ * passed to another link since ours went away by itself, so the caller compares more. Silent. */
 int link_find_made(const MadeLink *made, const char *kind, Netlink **ret_nl, LinkInfo *ret) _must_check_;

@@ -26,8 +26,8 @@ int machine_lock_name(UndoLog *undo, MachineLock *lock, const char *machine) _mu
 int machine_lock_tree(UndoLog *undo, MachineLock *lock, const char *directory, int tree_fd,
                       LockMode mode) _must_check_;
 
-/* The same for a disk image, of which nobody knows yet whether it will be written: that the exclusive lock may be had is
- * tried, but a shared one will do until machine_lock_settle(). */
+/* The same for a disk image, of which nobody knows yet whether it will be written: that the exclusive lock may be had
+ * is tried, but a shared one will do until machine_lock_settle(). */
 int machine_lock_image(UndoLog *undo, MachineLock *lock, const char *image, int image_fd) _must_check_;
 
 /* Whether a locked image is written is known now. -EBUSY is left to the caller to tell. */

@@ -4,11 +4,12 @@
  * from the version on that machined speaks this interface in; so they are looked up at run time, and declared here,
  * because the headers that the program is built with may be older than the host it runs on.
  *
- * A connection carries one conversation: Register, again a little later where an entry of that name is still there
- * (a machine that has just ended goes from machined's list when its leader's pidfd says so), and the connection is
+ * A connection carries one conversation: Register, again a little later where an entry of that name is still there (a
+ * machine that has just ended goes from machined's list when its leader's pidfd says so), and the connection is
  * closed. An entry that stays is looked at once: machined keeps that of a unit which has been killed and is active
  * again, so if its leader is dead, we remove it. A machined that ends before it answers is being restarted: a new
- * connection is tried for a while, and then it is the bus's turn. Unregister has a connection of its own, at the machine's end. */
+ * connection is tried for a while, and then it is the bus's turn. Unregister has a connection of its own, at the
+ * machine's end. */
 
 #include "host/machined-varlink.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: run by the supervisor in the host's namespaces, before the minder is forked. Each entry is locked
- * by what it leads to, since entries are often symlinks to layers that stacks share: what is only read shared, the rest
- * for this machine alone. Detached copies of the directories' mounts are made for every start, where the mounts are of
- * our own namespace; the stage places them. */
+/* Theory of operation: run by the supervisor in the host's namespaces, before the minder is forked. Each entry is
+ * locked by what it leads to, since entries are often symlinks to layers that stacks share: what is only read shared,
+ * the rest for this machine alone. Detached copies of the directories' mounts are made for every start, where the
+ * mounts are of our own namespace; the stage places them. */
 
 #include "host/mstack.h"
 

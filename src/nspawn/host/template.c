@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: run by the supervisor before it looks at the tree, while it holds the machine's name. The copy is
- * made beside its place, under a temporary name, and renamed when it is complete and on the disk: whatever happens
+/* Theory of operation: run by the supervisor before it looks at the tree, while it holds the machine's name. The copy
+ * is made beside its place, under a temporary name, and renamed when it is complete and on the disk: whatever happens
  * meanwhile, what is in the place is a whole tree or none, and the next start makes it again. A template that is no
  * subvolume of btrfs must not change meanwhile and is locked as by a machine that only reads it. */
 

@@ -5,8 +5,8 @@
 
 #include "macros.h"
 
-/* Makes a snapshot of the tree at path. Returns an fd (O_PATH) for it; -EOPNOTSUPP where that is not possible, since the
- * tree is no subvolume of btrfs or path is elsewhere. Silent. */
+/* Makes a snapshot of the tree at path. Returns an fd (O_PATH) for it; -EOPNOTSUPP where that is not possible, since
+ * the tree is no subvolume of btrfs or path is elsewhere. Silent. */
 int tree_snapshot(int tree_fd, const char *path) _must_check_;
 
 typedef struct TreeCopy {
@@ -17,6 +17,6 @@ typedef struct TreeCopy {
         bool quiet;       /* no progress */
 } TreeCopy;
 
-/* Copies the tree file by file, see copy_tree(); with progress on a terminal, until SIGINT or SIGTERM, both of which must
- * be blocked: one that is pending makes it -EINTR. Returns an fd (O_PATH) for the copy. Logs. */
+/* Copies the tree file by file, see copy_tree(); with progress on a terminal, until SIGINT or SIGTERM, both of which
+ * must be blocked: one that is pending makes it -EINTR. Returns an fd (O_PATH) for the copy. Logs. */
 int tree_copy(const TreeCopy *copy) _must_check_;

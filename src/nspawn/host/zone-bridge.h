@@ -11,6 +11,6 @@
 int zones_lock(void) _must_check_;
 void zones_unlock(int *fd);
 
-/* Finds the zone's bridge by its name, or makes it and has it deleted in the end if it is without ports then. The caller
- * holds the lock. Logs its errors. */
+/* Finds the zone's bridge by its name, or makes it and has it deleted in the end if it is without ports then. The
+ * caller holds the lock. Logs its errors. */
 int zone_bridge_get(Netlink *host, const char *name, UndoLog *undo, LinkInfo *ret) _must_check_;

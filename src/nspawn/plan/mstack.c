@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: a name is looked up in a table of prefixes; what follows the prefix, less ".raw" of an image, is
- * the key. Places of binds are escaped as in the names of mount units: "-" is a slash and "\xNN" a byte. A stack is made
- * by the administrator of the host, but often by a program, so what cannot be meant is named rather than guessed at. */
+/* Theory of operation: a name is looked up in a table of prefixes; what follows the prefix, less ".raw" of an image,
+ * is the key. Places of binds are escaped as in the names of mount units: "-" is a slash and "\xNN" a byte. A stack is
+ * made by the administrator of the host, but often by a program, so what cannot be meant is named rather than guessed
+ * at. */
 
 #include "plan/mstack.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Mount stacks: directories whose entries' names tell how they make up a root, as systemd.mstack(7) has them. Pure: names
- * and kinds of entries in, a plan out. */
+/* Mount stacks: directories whose entries' names tell how they make up a root, as systemd.mstack(7) has them. Pure:
+ * names and kinds of entries in, a plan out. */
 
 #include <sys/types.h>
 
