@@ -2,8 +2,9 @@
 
 /* Theory of operation: walks down with an fd for each level on either side. Every entry is opened O_PATH first and
  * looked at through that fd, and what is then opened is what was looked at: a regular file or a directory, never a
- * device, a FIFO or a symlink, whatever is renamed in between. The source is a mount of its own, without the mounts
- * below it.
+ * device, a FIFO or a symlink, whatever is renamed in between: a directory that is moved away stays in the copy, where
+ * tree_walk() would lose its way. The price is a bound on the depth. The source is a mount of its own, without the
+ * mounts below it.
  *
  * A file with several links is linked a second time in a hidden directory at the top of the copy, by its number in the
  * source, and whoever meets it again links it from there: no table, and no path. The directory goes in the end.

@@ -2,7 +2,9 @@
 
 /* Theory of operation: one directory is open at a time. All of its entries are visited while it is read, and the names
  * of those that are directories are kept, level by level, on the heap: a tree can be made deeper than descriptors,
- * stack and PATH_MAX reach. The way back up is "..", which is trusted only if it is the directory that we came from. */
+ * stack and PATH_MAX reach. The way back up is "..", which is trusted only if it is the directory that we came from.
+ * That ends the walk where somebody moves directories meanwhile, and costs a second look at each: so copies, whose
+ * source may be in use, have a walk of their own (copy-tree.c). */
 
 #include "tree-walk.h"
 

@@ -5,10 +5,10 @@
  * up privileges and becomes the payload.
  *
  * The order of the steps matters: the host's descriptors are closed before anything of the tree is looked at; the
- * cgroup namespace comes first, because cgroup2 is then mounted as the
- * guest sees it; the console and the notification socket are made before /run/host becomes read-only; the
- * supervisor's MESSAGE_GO is awaited as late as possible, so that registration and network run beside all of
- * this; the system call filter comes last, so that it need not allow what only the stage does. */
+ * cgroup namespace comes first, because cgroup2 is then mounted as the guest sees it; the console and the notification
+ * socket are made before /run/host becomes read-only; the supervisor's MESSAGE_GO is awaited as late as possible, so
+ * that registration and network run beside all of this; the system call filter comes last, so that it need not allow
+ * what only the stage does. */
 
 #include "guest/inner.h"
 

@@ -196,10 +196,11 @@ static int replace_by_usr(StageContext *context) {
 
 static int cover_var(StageContext *context) {
         _cleanup_close_ int mount = -EBADF, target = -EBADF;
-        int r;
+        int r = 0;
 
         /* A tree is only read already. */
-        r = mounts_have_root(&context->config->mounts) ? mount_set_attributes(context->root_fd, MOUNT_ATTR_RDONLY, 0, false) : 0;
+        if (mounts_have_root(&context->config->mounts))
+                r = mount_set_attributes(context->root_fd, MOUNT_ATTR_RDONLY, 0, false);
         if (r < 0)
                 return r;
         target = root_open(context->root_fd, "/var", O_PATH | O_DIRECTORY);

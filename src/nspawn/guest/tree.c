@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: runs in the outer stage on the bare tree, before anything of ours is mounted over it; or, where
- * the user mounts something on / itself, on what all mounts together make. These are
- * checks for the user's sake, so that a wrong directory is named in one line instead of failing somewhere inside;
- * nothing later relies on them, since a hostile tree passes them easily. */
+ * the user mounts something on / itself, on what all mounts together make. These are checks for the user's sake, so
+ * that a wrong directory is named in one line instead of failing somewhere inside; nothing later relies on them, since
+ * a hostile tree passes them easily. */
 
 #include "guest/tree.h"
 

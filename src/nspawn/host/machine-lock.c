@@ -7,11 +7,10 @@
  *
  * The tree's protocol is systemd-nspawn's, watched with versions 252 and 257: first ".#NAME.lck" beside the
  * tree, then "inode-DEV:INO" (st_dev and st_ino in decimal), or "block-MAJ:MIN", for all other paths that lead there;
- * open file
- * description locks on the whole file, for writing, or for reading with --read-only; given back in the same
- * order, the file unlinked if the lock can be had for writing. A file beside the tree that cannot be made is
- * not an error. Beyond that protocol, a loop device is locked together with what is behind it, so that an image
- * cannot be written to twice, once as a file and once as a disk. */
+ * open file description locks on the whole file, for writing, or for reading with --read-only; given back in the same
+ * order, the file unlinked if the lock can be had for writing. A file beside the tree that cannot be made is not an
+ * error. Beyond that protocol, a loop device is locked together with what is behind it, so that an image cannot be
+ * written to twice, once as a file and once as a disk. */
 
 #include "host/machine-lock.h"
 
@@ -150,8 +149,10 @@ int machine_lock_explain(const char *directory, int tree_fd, LockMode mode) {
         bool only_read = mode == LOCK_EXCLUSIVE && take_tree(&probe, directory, tree_fd, LOCK_SHARED, 0) >= 0;
 
         machine_lock_release(&probe);
-        return log_error_errno(-EBUSY, only_read ? "%s is in use by a machine that reads it; use --ephemeral, or stop that one"
-                                                 : "%s is in use by another machine; stop that one first", directory);
+        return log_error_errno(-EBUSY,
+                               only_read ? "%s is in use by a machine that reads it; use --ephemeral, or stop that one"
+                                         : "%s is in use by another machine; stop that one first",
+                               directory);
 }
 
 static int undo_tree_locks(void *userdata) {

@@ -144,7 +144,8 @@ static void open_verity(const MappedRequest *request, Outcome *outcome) {
         if (r < 0 && r != -EBUSY && request->signature)
                 return fail(outcome, -EKEYREJECTED, "the kernel does not accept the signature of the root hash");
         if (r == -EPERM)
-                return fail(outcome, -EKEYREJECTED, "the root hash is that of another image, or its verity data are damaged");
+                return fail(outcome, -EKEYREJECTED,
+                            "the root hash is that of another image, or its verity data are damaged");
         if (r < 0)
                 fail_activation(outcome, r);
 }

@@ -72,8 +72,14 @@ void machine_plan_done(MachinePlan *plan) {
         network_plan_done(&plan->network);
 }
 
+static const char *source_kind(const SourceConfig *source) {
+        if (source->image)
+                return "image";
+        return source->mstack ? "mount stack" : "directory";
+}
+
 void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FILE *f) {
-        fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, config->source.image ? "image" : config->source.mstack ? "mount stack" : "directory",
+        fprintf(f, "machine: %s\n%s: %s\n", config->source.machine, source_kind(&config->source),
                 source_path(&config->source));
         if (config->source.template)
                 fprintf(f, "template: %s\n", config->source.template);

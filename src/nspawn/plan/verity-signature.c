@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: the object is flat and has strings only, so this reads just that: pairs of strings, of which
- * two are wanted and none of these may occur twice. A string with an escape in it is refused:
- * neither hexadecimal digits nor base64 need any. */
+ * two are wanted and none of these may occur twice. A string with an escape in it is refused: neither hexadecimal
+ * digits nor base64 need any. */
 
 #include "plan/verity-signature.h"
 
