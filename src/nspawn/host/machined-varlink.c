@@ -96,7 +96,7 @@ struct MachinedLink {
         Step step;
 };
 
-/* ── Objects ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* — objects — */
 
 /* An object that grows field by field; the first error stays. */
 typedef struct Object {
@@ -147,7 +147,7 @@ static int object_take(Object *o, sd_json_variant **ret) {
         return r;
 }
 
-/* ── Register ──────────────────────────────────────────────────────────────────────────────────────────── */
+/* — registering — */
 
 /* The inode number tells processes of one number apart, where the kernel has a file system of its own for pidfds. */
 static int leader_id(int pidfd, sd_json_variant **ret) {
@@ -351,7 +351,7 @@ static int on_reply(sd_varlink *link _unused_, sd_json_variant *parameters, cons
         return 0;
 }
 
-/* ── Outside ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* — outside — */
 
 int machined_link_open(sd_event *event, MachinedLink **ret) {
         MachinedLink *l;

@@ -143,7 +143,7 @@ static int send_with_pid(Registration *g) {
         return r;
 }
 
-/* ── A name that is taken ──────────────────────────────────────────────────────────────────────────────── */
+/* — a name that is taken — */
 
 static int on_stale_removed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
         Registration *g = userdata;
@@ -195,7 +195,7 @@ static int on_taken(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_)
         return 0;
 }
 
-/* ── The reply ─────────────────────────────────────────────────────────────────────────────────────────── */
+/* — the reply — */
 
 /* No machined: not installed, masked, or not startable. */
 static bool is_absent(const sd_bus_error *e) {
@@ -244,7 +244,7 @@ static int on_registered(sd_bus_message *m, void *userdata, sd_bus_error *e _unu
         return 0;
 }
 
-/* ── Outside ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* — outside — */
 
 void machined_wake(ManagerBus *bus) {
         sd_bus_message *m = NULL;

@@ -51,7 +51,7 @@ static int set_up_loopback(Setup *s, const LinkOperation *op _unused_) {
         return r < 0 ? link_log_error(r, s->guest, "bring up network interface", "lo of the machine") : 0;
 }
 
-/* Virtual Ethernet */
+/* — virtual Ethernet — */
 
 static int delete_veth(void *userdata) {
         _cleanup_free_ MadeLink *made = userdata;
@@ -180,7 +180,7 @@ static int set_up_physical(Setup *s, const LinkOperation *op) {
         return link_lend(s->host, s->guest, s->netns_fd, op, s->undo);
 }
 
-/* Links on top of one of the host's */
+/* — links on top of one of the host's — */
 
 static int set_up_stacked(Setup *s, const LinkOperation *op) {
         static const char *const kinds[] = { [LINK_MACVLAN] = "macvlan", [LINK_IPVLAN] = "ipvlan" };

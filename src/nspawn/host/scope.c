@@ -125,7 +125,7 @@ static int build_start(Scope *s) {
         return scope_request_append(s->request, s->with, m);
 }
 
-/* ── A unit that exists already ────────────────────────────────────────────────────────────────────────── */
+/* — a unit that exists already — */
 
 static int on_retry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
         Scope *s = userdata;
@@ -266,7 +266,7 @@ static void examine(Scope *s) {
         (void) call_manager(s, on_examined, "ListUnitsByNames", "as", 1, s->unit);
 }
 
-/* ── The start itself ──────────────────────────────────────────────────────────────────────────────────── */
+/* — the start itself — */
 
 /* Leaves out a property that this manager does not have. */
 static bool without_unknown_property(Scope *s, const sd_bus_error *e) {
@@ -341,7 +341,7 @@ static void job_removed(Scope *s, sd_bus_message *m) {
                 fail(s, -EIO, "the job ended with result \"%s\"", result);
 }
 
-/* ── Requests to stop ──────────────────────────────────────────────────────────────────────────────────── */
+/* — requests to stop — */
 
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
         Scope *s = userdata;
@@ -394,7 +394,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *e _unused
         return 1;
 }
 
-/* ── Outside ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* — outside — */
 
 static void on_ready(int error, void *userdata) {
         Scope *s = userdata;

@@ -89,7 +89,7 @@ static void enter_raw(Console *c) {
         c->raw = true;
 }
 
-/* ---- Window size ---- */
+/* — window size — */
 
 static void forward_window_size(Console *c) {
         struct winsize size = { .ws_row = 24, .ws_col = 80 };
@@ -101,7 +101,7 @@ static void forward_window_size(Console *c) {
         (void) terminal_set_size(c->master, &size);
 }
 
-/* ---- From the guest to the caller ---- */
+/* — from the guest to the caller — */
 
 /* A command whose output gets nowhere is not to go on as if it did: its writes fail from now on. */
 static void hang_up(Console *c) {
@@ -159,7 +159,7 @@ static size_t pump_output(Console *c) {
         return (size_t) MAX(n, 0);
 }
 
-/* ---- Events ---- */
+/* — events — */
 
 static void want(sd_event_source *s, uint32_t events) {
         if (!s)
@@ -300,7 +300,7 @@ static int on_continue(_unused_ sd_event_source *s, _unused_ const struct signal
         return 0;
 }
 
-/* ---- Life ---- */
+/* — life — */
 
 /* A file that cannot be polled is always ready. For output that needs no event source; for input there is
  * none, since console input comes from a terminal, a pipe or a socket. */

@@ -128,7 +128,7 @@ void notify_restarting(Notify *n) {
         send_up(n, "STATUS=Restarting...");
 }
 
-/* ── From the guest ────────────────────────────────────────────────────────────────────────────────────── */
+/* — from the guest — */
 
 static void handle_message(Notify *n, const GuestMessage *message) {
         if (message->has_status)
