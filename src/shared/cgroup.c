@@ -24,8 +24,8 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fd.h"
 
 #define PROC_CGROUP_MAX (64U * 1024)
@@ -43,13 +43,6 @@ static const char *const delegated_files[] = {
         "cgroup.controllers", "cgroup.events",  "cgroup.procs",     "cgroup.stat",
         "cgroup.subtree_control", "cgroup.threads", "memory.oom.group", "memory.reclaim",
 };
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 static int open_dir_at(int dir_fd, const char *name) {
         int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -252,7 +245,7 @@ int cgroup_is_populated(int cgroup_fd) {
 
 int cgroup_wait_empty(int cgroup_fd, uint64_t timeout_usec) {
         _cleanup_close_ int fd = open_events(cgroup_fd);
-        uint64_t end = now_usec() + timeout_usec;
+        uint64_t end = clock_usec() + timeout_usec;
 
         if (fd == -ENOENT || fd == -ENODEV)
                 return 0;
@@ -265,7 +258,7 @@ int cgroup_wait_empty(int cgroup_fd, uint64_t timeout_usec) {
 
                 if (r <= 0)
                         return r;
-                now = now_usec();
+                now = clock_usec();
                 if (now >= end)
                         return -ETIMEDOUT;
                 if (poll(&pfd, 1, (int) MIN((end - now) / 1000 + 1, 60000U)) < 0 && errno != EINTR)
@@ -328,7 +321,7 @@ static int remove_below(int cgroup_fd, uint64_t end) {
                 if (r > 0) {
                         depth++;
                         if (id == childless) {
-                                if (now_usec() >= end)
+                                if (clock_usec() >= end)
                                         return -EBUSY;
                                 (void) usleep(RETRY_USEC);
                         }
@@ -347,7 +340,7 @@ static int remove_below(int cgroup_fd, uint64_t end) {
 }
 
 int cgroup_remove(int parent_fd, const char *name, uint64_t timeout_usec) {
-        uint64_t end = now_usec() + timeout_usec;
+        uint64_t end = clock_usec() + timeout_usec;
 
         for (;;) {
                 _cleanup_close_ int fd = -EBADF;
@@ -367,7 +360,7 @@ int cgroup_remove(int parent_fd, const char *name, uint64_t timeout_usec) {
                         return r;
                 if (unlinkat(parent_fd, name, AT_REMOVEDIR) >= 0)
                         return 0;
-                if (now_usec() >= end)
+                if (clock_usec() >= end)
                         return -EBUSY;
                 (void) usleep(RETRY_USEC);
         }

@@ -11,19 +11,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 
 #define RETRY_USEC 10000
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 static int set_lock(int fd, short type) {
         struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
@@ -60,7 +53,7 @@ int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout
                    LockFile *ret) {
         _cleanup_close_ int own_dir_fd = -EBADF, fd = -EBADF;
         _cleanup_free_ char *copy = NULL;
-        uint64_t end = now_usec() + timeout_usec;
+        uint64_t end = clock_usec() + timeout_usec;
 
         own_dir_fd = openat(dir_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (own_dir_fd < 0)
@@ -75,7 +68,7 @@ int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout
                         break;
                 if (fd != -EBUSY && fd != -ESTALE)
                         return fd;
-                if (fd == -EBUSY && now_usec() >= end)
+                if (fd == -EBUSY && clock_usec() >= end)
                         return fd;
                 if (fd == -EBUSY)
                         (void) usleep(RETRY_USEC);
@@ -85,12 +78,12 @@ int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout
 }
 
 int lock_file_change(LockFile *lock, LockMode mode, uint64_t timeout_usec) {
-        uint64_t end = now_usec() + timeout_usec;
+        uint64_t end = clock_usec() + timeout_usec;
 
         while (lock->fd >= 0) {
                 int r = set_lock(lock->fd, lock_type(mode));
 
-                if (r != -EBUSY || now_usec() >= end)
+                if (r != -EBUSY || clock_usec() >= end)
                         return r;
                 (void) usleep(RETRY_USEC);
         }

@@ -26,9 +26,9 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "mount-fd.h"
 
@@ -36,13 +36,6 @@
 #define LOOP_CONTROL_MAJOR 10u
 #define LOOP_CONTROL_MINOR 237u
 #define ATTACH_TIMEOUT_USEC 2000000u
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 static bool is_device(int fd, mode_t type, dev_t device) {
         struct stat st;
@@ -219,7 +212,7 @@ static void wait_a_little(void) {
 }
 
 static int attach_free(const struct loop_config *config, bool read_only) {
-        uint64_t end = now_usec() + ATTACH_TIMEOUT_USEC;
+        uint64_t end = clock_usec() + ATTACH_TIMEOUT_USEC;
         _cleanup_close_ int control_fd = -EBADF;
         int fd;
 
@@ -229,7 +222,7 @@ static int attach_free(const struct loop_config *config, bool read_only) {
                 return TAKE_FD(control_fd);
         for (;;) {
                 fd = try_attach(control_fd, config, read_only);
-                if ((fd != -EBUSY && fd != -EAGAIN) || now_usec() >= end)
+                if ((fd != -EBUSY && fd != -EAGAIN) || clock_usec() >= end)
                         return fd;
                 wait_a_little();
         }
@@ -277,7 +270,7 @@ int loop_attach(const LoopRequest *request) {
 
 /* A mounted device refuses to be opened exclusively. */
 int loop_wait_unused(int loop_fd, uint64_t timeout_usec) {
-        uint64_t end = now_usec() + timeout_usec;
+        uint64_t end = clock_usec() + timeout_usec;
 
         for (unsigned pause = 200;; pause = MIN(pause * 2, 20000u)) {
                 int fd = fd_reopen(loop_fd, O_RDONLY | O_EXCL | O_NONBLOCK);
@@ -286,7 +279,7 @@ int loop_wait_unused(int loop_fd, uint64_t timeout_usec) {
                         (void) safe_close(fd);
                         return MIN(fd, 0);
                 }
-                if (now_usec() >= end)
+                if (clock_usec() >= end)
                         return -EBUSY;
                 (void) usleep(pause);
         }

@@ -4,6 +4,7 @@
 /* A console between two real ptys: the guest's, with child processes for the guest, and the caller's terminal, with the
  * test for the person who sits there. Deadlines only guard against hanging. */
 
+#include "clock.h"
 #include "supervise/console.h"
 
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fd.h"
@@ -140,13 +140,6 @@ static _unused_ size_t caller_read(Bench *b, size_t max) {
         return total;
 }
 
-static _unused_ uint64_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
-}
-
 static _unused_ bool child_is_dead(pid_t pid) {
         siginfo_t si = {};
 
@@ -187,7 +180,7 @@ static _unused_ void guest_expects(Bench *b, const char *text, size_t size) {
         char data[4096];
         size_t n = 0;
 
-        for (uint64_t end = now_usec() + DEADLINE_USEC; n < size && now_usec() < end;) {
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; n < size && clock_usec() < end;) {
                 struct pollfd p = { .fd = b->guest.slave, .events = POLLIN };
 
                 (void) turn(b, 10000);
@@ -205,7 +198,7 @@ static _unused_ void guest_expects(Bench *b, const char *text, size_t size) {
 static _unused_ void read_to_the_end(Bench *b, pid_t pid) {
         bool dead = false;
 
-        for (uint64_t end = now_usec() + DEADLINE_USEC; now_usec() < end && !(dead && b->drained);) {
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; clock_usec() < end && !(dead && b->drained);) {
                 (void) turn(b, 1000);
                 (void) caller_read(b, SIZE_MAX);
                 if (!dead && child_is_dead(pid)) {

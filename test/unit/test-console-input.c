@@ -29,7 +29,7 @@ TEST(hot_keys_with_a_guest_that_does_not_read) {
         ASSERT_OK(fd_set_nonblock(b.caller.master, true));
         /* More than all buffers on the way hold: first we stop reading, a second later we go on and
          * discard. */
-        for (uint64_t end = now_usec() + DEADLINE_USEC; sent < 1000000 && now_usec() < end;) {
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; sent < 1000000 && clock_usec() < end;) {
                 ssize_t n = write(b.caller.master, block, sizeof(block));
 
                 if (n > 0)
@@ -52,7 +52,7 @@ TEST(paste_is_complete_with_a_slow_guest) {
         bench_start(&b, CONSOLE_INTERACTIVE, true, b.caller.slave, b.caller.slave);
         ASSERT_OK(fd_set_nonblock(b.caller.master, true));
         ASSERT_OK(fd_set_nonblock(b.guest.slave, true));
-        for (uint64_t end = now_usec() + DEADLINE_USEC; got < SIZE && now_usec() < end;) {
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; got < SIZE && clock_usec() < end;) {
                 char data[777];
                 ssize_t n;
 

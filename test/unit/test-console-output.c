@@ -17,7 +17,7 @@ TEST(flood_with_a_caller_who_does_not_read) {
         bench_start(&b, CONSOLE_INTERACTIVE, true, b.caller.slave, b.caller.slave);
         before = mallinfo2();
         pid = guest_writes(&b, 50000000);
-        for (uint64_t end = now_usec() + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;)
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; !child_is_dead(pid) && clock_usec() < end;)
                 (void) turn(&b, 10000);
         reap(pid);
         settle_down(&b);
@@ -26,7 +26,7 @@ TEST(flood_with_a_caller_who_does_not_read) {
         ASSERT_TRUE(console_dropped(b.console) > 49000000);
 
         /* The caller comes back: the beginning, one notice, the end. */
-        for (uint64_t end = now_usec() + DEADLINE_USEC; now_usec() < end;) {
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; clock_usec() < end;) {
                 (void) caller_read(&b, SIZE_MAX);
                 if (b.n_seen > 3 && streq(b.seen + b.n_seen - 3, "END"))
                         break;
@@ -59,7 +59,7 @@ static void check_lossless(Bench *b, size_t size) {
         bool dead = false, done = false;
 
         /* Its last words may be here before its end is. */
-        for (uint64_t end = now_usec() + DEADLINE_USEC; (b->n_seen < expected || !dead) && now_usec() < end;) {
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; (b->n_seen < expected || !dead) && clock_usec() < end;) {
                 (void) turn(b, 1000);
                 if (!dead && child_is_dead(pid)) {
                         dead = true;
@@ -123,12 +123,12 @@ static uint64_t burst(uint64_t *ret_dropped) {
 
         bench_start(&b, CONSOLE_INTERACTIVE, true, b.caller.slave, b.caller.slave);
         pid = guest_writes(&b, 500000);
-        last = now_usec();
-        for (uint64_t end = last + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;) {
+        last = clock_usec();
+        for (uint64_t end = last + DEADLINE_USEC; !child_is_dead(pid) && clock_usec() < end;) {
                 for (unsigned k = 0; k < 20; k++)
                         (void) turn(&b, 100);
-                longest = MAX(longest, now_usec() - last);
-                last = now_usec();
+                longest = MAX(longest, clock_usec() - last);
+                last = clock_usec();
                 (void) caller_read(&b, SIZE_MAX);
         }
         reap(pid);
@@ -204,11 +204,11 @@ TEST(a_booted_machine_does_not_wait_at_its_end) {
 
         bench_start(&b, CONSOLE_READ_ONLY, true, b.caller.slave, b.caller.slave);
         pid = guest_writes(&b, 500000);
-        for (uint64_t end = now_usec() + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;)
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; !child_is_dead(pid) && clock_usec() < end;)
                 (void) turn(&b, 10000);
         reap(pid);
         ASSERT_EQ(console_drain(b.console), 0);
-        for (uint64_t end = now_usec() + DEADLINE_USEC; !b.drained && now_usec() < end;)
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; !b.drained && clock_usec() < end;)
                 (void) turn(&b, 100000);
         ASSERT_TRUE(b.drained);
         bench_done(&b);

@@ -137,7 +137,7 @@ TEST(hang_up_inside) {
                 _exit(again < 0 || write_all(again, "login: ", 7) < 0);
         }
         b.guest.slave = safe_close(b.guest.slave);
-        for (uint64_t end = now_usec() + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;)
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; !child_is_dead(pid) && clock_usec() < end;)
                 (void) turn(&b, 1000);
         reap(pid);
         settle_down(&b);
@@ -155,7 +155,7 @@ TEST(hang_up_inside) {
 static void check_unseen(Bench *b) {
         pid_t pid = guest_writes(b, 2000000);
 
-        for (uint64_t end = now_usec() + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;)
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; !child_is_dead(pid) && clock_usec() < end;)
                 (void) turn(b, 10000);
         reap(pid);
         ASSERT_EQ(console_drain(b->console), 1);
@@ -191,7 +191,7 @@ static void check_hang_up(int output_fd) {
                 _exit(errno == EIO ? 0 : 3);
         }
         b.guest.slave = safe_close(b.guest.slave);
-        for (uint64_t end = now_usec() + DEADLINE_USEC; !child_is_dead(pid) && now_usec() < end;)
+        for (uint64_t end = clock_usec() + DEADLINE_USEC; !child_is_dead(pid) && clock_usec() < end;)
                 (void) turn(&b, 10000);
         ASSERT_OK(kill(pid, SIGKILL));
         ASSERT_EQ(waitpid(pid, &status, 0), pid);

@@ -5,16 +5,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "clock.h"
 #include "hostile-tree.h"
-
-static int64_t now_msec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* A process that does this over and over, until it is killed or we die. */
 static pid_t start_attacker(void (*attack)(void)) {
@@ -43,7 +36,7 @@ static void swap_directory(void) {
 
 TEST(directory_swapped_for_a_link) {
         _cleanup_close_ int root = new_tree();
-        int64_t end = now_msec() + 1500;
+        uint64_t end = clock_usec() + 1500000;
         unsigned rounds = 0, failed = 0;
         pid_t attacker;
 
@@ -53,7 +46,7 @@ TEST(directory_swapped_for_a_link) {
         ASSERT_TRUE(symlinkat("../canary", root, "vile") >= 0);
 
         attacker = start_attacker(swap_directory);
-        for (; now_msec() < end; rounds++) {
+        for (; clock_usec() < end; rounds++) {
                 char text[101];
                 int r = read_into(root, "a/secret", text);
 
@@ -83,7 +76,7 @@ static void move_out_and_in(void) {
 
 TEST(directory_moved_out) {
         _cleanup_close_ int root = new_tree();
-        int64_t end = now_msec() + 1500;
+        uint64_t end = clock_usec() + 1500000;
         unsigned rounds = 0, found = 0;
         pid_t attacker;
 
@@ -91,7 +84,7 @@ TEST(directory_moved_out) {
         ASSERT_OK(write_new_file_at(root, "m/secret", "tree\n", 5, 0644));
 
         attacker = start_attacker(move_out_and_in);
-        for (; now_msec() < end; rounds++) {
+        for (; clock_usec() < end; rounds++) {
                 char text[101];
 
                 if (read_into(root, "m/d/../secret", text) >= 0) {
@@ -117,7 +110,7 @@ static void swap_file(void) {
 
 TEST(file_swapped) {
         _cleanup_close_ int root = new_tree();
-        int64_t end = now_msec() + 1500;
+        uint64_t end = clock_usec() + 1500000;
         unsigned rounds = 0;
         pid_t attacker;
 
@@ -126,7 +119,7 @@ TEST(file_swapped) {
         ASSERT_TRUE(mkfifoat(root, "fifo", 0644) >= 0 && mkdirat(root, "dir", 0755) >= 0);
 
         attacker = start_attacker(swap_file);
-        for (; now_msec() < end; rounds++) {
+        for (; clock_usec() < end; rounds++) {
                 char text[101];
                 int r;
 

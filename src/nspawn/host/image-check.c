@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "file-system-state.h"
 #include "log.h"
@@ -93,13 +94,6 @@ static _noreturn_ void run_checker(size_t i, pid_t parent, int device_fd, int ou
 
 /* — waiting for it — */
 
-static int64_t now_msec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int open_signals(void) {
         sigset_t set;
         int fd;
@@ -127,7 +121,7 @@ static bool show_output(int fd, const char *program) {
 
 /* Until the process has ended: 0, or -ETIMEDOUT, or -ECANCELED if signal_fd (may be none) has something. */
 static int watch(int pidfd, int *output_fd, int signal_fd, int64_t msec, const char *program) {
-        int64_t end = now_msec() + msec;
+        int64_t end = (int64_t) clock_usec() / 1000 + msec;
 
         for (;;) {
                 struct pollfd p[] = {
@@ -135,7 +129,7 @@ static int watch(int pidfd, int *output_fd, int signal_fd, int64_t msec, const c
                         { .fd = *output_fd, .events = POLLIN },
                         { .fd = signal_fd, .events = POLLIN },
                 };
-                int64_t left = end - now_msec();
+                int64_t left = end - (int64_t) clock_usec() / 1000;
 
                 if (left <= 0)
                         return -ETIMEDOUT;

@@ -13,9 +13,9 @@
 
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 
 struct ManagerBus {
@@ -123,17 +123,10 @@ int manager_bus_open(sd_event *event, bool user_scope, ManagerBus **ret) {
         return 0;
 }
 
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
-
 static void await_farewells(ManagerBus *b, uint64_t timeout_usec) {
-        uint64_t now = now_usec(), end = now + timeout_usec;
+        uint64_t now = clock_usec(), end = now + timeout_usec;
 
-        for (; b->n_farewells > 0 && now < end; now = now_usec()) {
+        for (; b->n_farewells > 0 && now < end; now = clock_usec()) {
                 int r = sd_bus_process(b->bus, NULL);
 
                 if (r == 0)

@@ -19,6 +19,7 @@
 
 #include <time.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "host/lent-link.h"
 #include "host/link.h"
@@ -26,7 +27,7 @@
 #include "log.h"
 
 #define LOOPBACK_IFINDEX 1 /* in every network namespace */
-#define LEFTOVER_PATIENCE_MSEC 1000
+#define LEFTOVER_PATIENCE_USEC 1000000
 #define LEFTOVER_POLL_MSEC 2
 
 typedef struct Setup {
@@ -35,13 +36,6 @@ typedef struct Setup {
         UndoLog *undo;
         HostNetwork result;
 } Setup;
-
-static uint64_t now_msec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 static int set_up_loopback(Setup *s, const LinkOperation *op _unused_) {
         int r;
@@ -117,7 +111,7 @@ static int log_name_taken(const LinkOperation *op) {
 }
 
 static int make_veth_patiently(Setup *s, const LinkOperation *op, int master, LinkInfo *ret) {
-        const uint64_t deadline = now_msec() + LEFTOVER_PATIENCE_MSEC;
+        const uint64_t deadline = clock_usec() + LEFTOVER_PATIENCE_USEC;
 
         for (;;) {
                 const struct timespec pause = { .tv_nsec = LEFTOVER_POLL_MSEC * 1000000L };
@@ -132,7 +126,7 @@ static int make_veth_patiently(Setup *s, const LinkOperation *op, int master, Li
                 r = clear_leftover(s->host, op->host);
                 if (r < 0 && r != -EEXIST)
                         return link_log_error(r, s->host, "clear away old network interface", op->host);
-                if (r < 0 || now_msec() >= deadline)
+                if (r < 0 || clock_usec() >= deadline)
                         return log_name_taken(op);
                 if (r == 0)
                         (void) nanosleep(&pause, NULL);
