@@ -304,38 +304,43 @@ static int remove_leaves(int *fd, ino_t *ret_id) {
         return r;
 }
 
+static int go_up(int *fd) {
+        int up = open_dir_at(*fd, "..");
+
+        if (up < 0)
+                return up;
+        (void) safe_close(*fd);
+        *fd = up;
+        return 0;
+}
+
 /* Goes down wherever a child is busy, which most often means that it has children, removes those, and goes up
  * again. Back in a cgroup that was childless when we left it: processes keep it, or did a moment ago. */
 static int remove_below(int cgroup_fd, uint64_t end) {
         _cleanup_close_ int fd = open_dir_at(cgroup_fd, ".");
         ino_t id = 0, childless = 0;
-        uint64_t depth = 0;
 
         if (fd < 0)
                 return fd;
-        for (;;) {
-                int up, r = remove_leaves(&fd, &id);
+        for (uint64_t depth = 0;;) {
+                int r = remove_leaves(&fd, &id);
 
-                if (r < 0)
+                if (r < 0 || (r == 0 && depth == 0))
                         return r;
-                if (r > 0) {
-                        depth++;
-                        if (id == childless) {
-                                if (clock_usec() >= end)
-                                        return -EBUSY;
-                                (void) usleep(RETRY_USEC);
-                        }
+                if (r == 0) {
+                        r = go_up(&fd);
+                        if (r < 0)
+                                return r;
+                        depth--;
+                        childless = id;
                         continue;
                 }
-                if (depth == 0)
-                        return 0;
-                up = open_dir_at(fd, "..");
-                if (up < 0)
-                        return up;
-                (void) safe_close(fd);
-                fd = up;
-                depth--;
-                childless = id;
+                depth++;
+                if (id != childless)
+                        continue;
+                if (clock_usec() >= end)
+                        return -EBUSY;
+                (void) usleep(RETRY_USEC);
         }
 }
 

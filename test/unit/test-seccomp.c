@@ -291,7 +291,7 @@ TEST(disabled) {
         ASSERT_OK(seccomp_load(&program));
 }
 
-/* --- for real --- */
+/* — for real — */
 
 #if defined(__x86_64__)
 #define X32_BIT 0x40000000

@@ -126,7 +126,7 @@ TEST(facts_of_this_machine) {
         ASSERT_TRUE(!real.seccomp_disabled);
 }
 
-/* --- for real --- */
+/* — for real — */
 
 /* Everything that is to happen before the payload, then a look at /proc/self/status by the payload. */
 static _noreturn_ void child(const SecurityPlan *plan, uid_t uid, const char *script) {

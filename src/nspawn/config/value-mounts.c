@@ -139,7 +139,7 @@ static int parse_map(const char *text, BindMap *map) {
         return 0;
 }
 
-static int parse_bind_options(char *options, CustomMount *m) {
+static int parse_bind_option(const char *option, CustomMount *m) {
         static const struct {
                 const char *name;
                 BindIdmap idmap;
@@ -149,33 +149,31 @@ static int parse_bind_options(char *options, CustomMount *m) {
                 { "rootidmap", BIND_IDMAP_ROOT },
                 { "owneridmap", BIND_IDMAP_OWNER },
         };
-        const char *map;
-        char *option;
+        const char *map = startswith(option, "map=");
 
-        while ((option = strsep(&options, ","))) {
-                size_t i;
-                int r;
-
-                if (streq(option, "rbind") || streq(option, "norbind")) {
-                        m->recursive = *option == 'r';
-                        continue;
-                }
-                map = startswith(option, "map=");
-                if (map) {
-                        r = parse_map(map, &m->map);
-                        if (r < 0)
-                                return r;
-                        m->idmap = BIND_IDMAP_USER;
-                        continue;
-                }
-                for (i = 0; i < ELEMENTSOF(idmaps); i++)
-                        if (streq(option, idmaps[i].name))
-                                break;
-                if (i == ELEMENTSOF(idmaps))
-                        return -EINVAL;
-                m->idmap = idmaps[i].idmap;
+        if (streq(option, "rbind") || streq(option, "norbind")) {
+                m->recursive = *option == 'r';
+                return 0;
         }
-        return 0;
+        if (map) {
+                m->idmap = BIND_IDMAP_USER;
+                return parse_map(map, &m->map);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(idmaps); i++)
+                if (streq(option, idmaps[i].name)) {
+                        m->idmap = idmaps[i].idmap;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static int parse_bind_options(char *options, CustomMount *m) {
+        char *option;
+        int r = 0;
+
+        while (r >= 0 && (option = strsep(&options, ",")))
+                r = parse_bind_option(option, m);
+        return r;
 }
 
 /* [-][+][SOURCE][:DESTINATION[:OPTIONS]] */

@@ -21,7 +21,7 @@
 #define MIB (UINT64_C(1024) * 1024)
 #define NOFILE_MAX 524288
 
-/* --- capabilities --- */
+/* — capabilities — */
 
 /* A user namespace gives all capabilities over itself, whatever the supervisor has. */
 static uint64_t plan_capabilities(const SecurityConfig *config, bool private_network, bool user_namespace,
@@ -54,7 +54,7 @@ static int check_ambient(uint64_t ambient, uint64_t capabilities) {
         return 0;
 }
 
-/* --- resource limits --- */
+/* — resource limits — */
 
 static const char *const limit_names[RLIM_NLIMITS] = {
         [RLIMIT_AS] = "AS",           [RLIMIT_CORE] = "CORE",         [RLIMIT_CPU] = "CPU",
@@ -93,7 +93,7 @@ static void plan_limits(const SecurityConfig *config, const SecurityFacts *facts
                         ret[i] = (LimitPlan){ { config->rlimit[i].soft, config->rlimit[i].hard }, true };
 }
 
-/* --- personality --- */
+/* — personality — */
 
 /* The native architecture and the 32-bit one that the same kernel runs. */
 static const struct {

@@ -97,7 +97,7 @@ static int number(const char *text) {
         return n;
 }
 
-/* --- running the program --- */
+/* — running the program — */
 
 static bool is_elf(const char *path) {
         long fd = CALL(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), n;
@@ -181,7 +181,7 @@ static int run_program(const Starter *s) {
         return FAILURE;
 }
 
-/* --- the stub init --- */
+/* — the stub init — */
 
 typedef enum Wish { WISH_NONE, WISH_SHUTDOWN, WISH_REBOOT } Wish;
 
