@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <signal.h>
+#include <sys/socket.h>
 
 #include "config-test.h"
 
@@ -91,6 +92,12 @@ TEST(garbage_is_named) {
                 { "--ambient-capability=all", "is not a list of capabilities other than" },
                 { "--system-call-filter=~", "is not a list of system calls" },
                 { "--system-call-filter='a;b'", "is not a list of system calls" },
+                { "--restrict-address-families=AF_FOO", "\"AF_FOO\" is not a list of address families" },
+                { "--restrict-address-families=UNIX", "is not a list of address families" },
+                { "--restrict-address-families=AF_UNIX,AF_INET", "is not a list of address families" },
+                { "--restrict-address-families=~", "is not a list of address families" },
+                { "--restrict-address-families=~none", "is not a list of address families" },
+                { "--restrict-address-families=AF_UNSPEC", "is not a list of address families" },
                 { "--rlimit=NOFILE=10:5", "is not a resource limit" },
                 { "--rlimit=FOO=1", "is not a resource limit" },
                 { "--rlimit=NOFILE", "is not a resource limit" },
@@ -241,6 +248,39 @@ TEST(values) {
         assert_strv(c->syscall_deny, "ptrace");
         ASSERT_EQ(s.value.payload.kill_signal, SIGRTMIN + 3);
         ASSERT_STREQ(s.value.unit.slice, "devtools-joe.slice");
+}
+
+static void check_families(const char *line, bool restricted, bool allow_list, uint64_t listed) {
+        _cleanup_settings_ Settings s = {};
+        const AddressFamilies *f = &s.value.security.address_families;
+
+        ASSERT_EQ(parse_line(line, &s), 1);
+        ASSERT_TRUE(settings_has(&s, value.security.address_families));
+        if (f->restricted != restricted || f->allow_list != allow_list || f->listed != listed)
+                TEST_FAIL("%s: %i %i %#llx", line, f->restricted, f->allow_list, (unsigned long long) f->listed);
+}
+
+TEST(address_families) {
+        const uint64_t local = 1U << AF_UNIX, ip = 1U << AF_INET, netlink = 1U << AF_NETLINK;
+        const uint64_t vsock = UINT64_C(1) << AF_VSOCK;
+
+        check_families("--restrict-address-families='AF_UNIX AF_INET\tAF_VSOCK'", true, true, local | ip | vsock);
+        check_families("--restrict-address-families=AF_LOCAL", true, true, local);
+        check_families("--restrict-address-families='~AF_VSOCK AF_NETLINK'", true, false, vsock | netlink);
+        check_families("--restrict-address-families=none", true, true, 0);
+        check_families("--restrict-address-families=", false, false, 0);
+        check_families("--restrict-address-families=AF_UNIX --restrict-address-families=AF_INET", true, true,
+                       local | ip);
+        check_families("--restrict-address-families='AF_UNIX AF_INET' --restrict-address-families=~AF_INET", true, true,
+                       local);
+        check_families("--restrict-address-families='~AF_UNIX AF_INET' --restrict-address-families=AF_INET", true,
+                       false, local);
+        check_families("--restrict-address-families=none --restrict-address-families=~AF_INET", true, true, 0);
+        check_families("--restrict-address-families=none --restrict-address-families=AF_INET", true, true, ip);
+        check_families("--restrict-address-families=none --restrict-address-families=", false, false, 0);
+        check_families("--restrict-address-families=~AF_UNIX --restrict-address-families= "
+                       "--restrict-address-families=AF_INET",
+                       true, true, ip);
 }
 
 TEST(protected_images) {

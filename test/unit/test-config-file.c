@@ -77,6 +77,7 @@ TEST(untrusted) {
                              "CPUAffinity=0\n"
                              "LinkJournal=host\n"
                              "NoNewPrivileges=yes\n"
+                             "RestrictAddressFamilies=AF_UNIX\n"
                              "[Files]\n"
                              "ReadOnly=yes\n"
                              "Bind=/\n"
@@ -85,8 +86,8 @@ TEST(untrusted) {
                              "Private=no\n"
                              "NamespacePath=/proc/1/ns/net\n",
                              false, &s));
-        for (unsigned line = 3; line <= 22; line++) {
-                bool kept = line == 6 || line == 10 || line == 15 || line == 16 || line == 17 || line == 20;
+        for (unsigned line = 3; line <= 23; line++) {
+                bool kept = line == 6 || line == 10 || (line >= 15 && line <= 18) || line == 21;
                 char where[32];
 
                 (void) snprintf(where, sizeof(where), "x.nspawn:%u:", line);
@@ -96,6 +97,7 @@ TEST(untrusted) {
         ASSERT_LOGGED("x.nspawn:4: Capability= needs a file in /etc/systemd/nspawn or --settings=trusted");
         ASSERT_TRUE(s.boot && s.value.source.read_only && s.value.security.no_new_privileges);
         ASSERT_TRUE(!s.value.source.ephemeral && s.value.security.capability_add == 0);
+        ASSERT_TRUE(s.value.security.address_families.restricted);
         ASSERT_EQ(s.value.mounts.n_items, 0);
         ASSERT_TRUE(!s.value.security.syscall_allow && !s.value.network.namespace_path);
         assert_strv(s.value.security.syscall_deny, "ptrace");

@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
+#include <linux/net.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -283,6 +285,75 @@ TEST(suppress_sync) {
         check_sanity(&program);
 }
 
+/* What a socket of this family meets, and that a set high half of the argument changes nothing. */
+static uint32_t family_action(const SeccompProgram *program, const char *name, uint64_t family, uint64_t protocol) {
+        const uint64_t args[6] = { family, SOCK_RAW, protocol };
+        const uint64_t high[6] = { family | UINT64_C(1) << 40, SOCK_RAW, protocol | UINT64_C(1) << 40 };
+        uint32_t action = run_name(program, name, args);
+
+        ASSERT_EQ(run_name(program, name, high), action);
+        return action;
+}
+
+static void check_denied_families(uint64_t denied) {
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES, .denied_families = denied },
+                              &program));
+        ASSERT_TRUE(program.allocated);
+        check_sanity(&program);
+        for (unsigned family = 0; family < 64; family++) {
+                uint32_t action = denied & UINT64_C(1) << family ? RET_ERRNO(EAFNOSUPPORT) : RET_ALLOW;
+
+                ASSERT_EQ(family_action(&program, "socket", family, 0), action);
+                ASSERT_EQ(family_action(&program, "socketpair", family, 0), action);
+                if (family == AF_NETLINK)
+                        action = RET_ERRNO(EAFNOSUPPORT);
+                ASSERT_EQ(family_action(&program, "socket", family, NETLINK_AUDIT), action);
+        }
+        ASSERT_EQ(family_action(&program, "socket", 64, 0), RET_ERRNO(EAFNOSUPPORT));
+        ASSERT_EQ(family_action(&program, "socket", UINT32_MAX, 0), RET_ERRNO(EAFNOSUPPORT));
+        ASSERT_ACTION(&program, "io_uring_setup", RET_ERRNO(EPERM));
+        ASSERT_ACTION(&program, "bind", RET_ALLOW);
+        ASSERT_ACTION(&program, "io_submit", RET_ALLOW);
+}
+
+TEST(address_families) {
+        check_denied_families(UINT64_MAX);
+        check_denied_families(~(UINT64_C(1) << AF_UNIX | UINT64_C(1) << AF_INET | UINT64_C(1) << AF_INET6));
+        check_denied_families(~(UINT64_C(1) << AF_NETLINK));
+        check_denied_families(UINT64_C(1) << AF_NETLINK);
+        check_denied_families(UINT64_C(1) << AF_VSOCK | UINT64_C(1) << AF_ALG);
+        check_denied_families(UINT64_C(0x5555555555555555));
+        check_denied_families(UINT64_C(0xaaaaaaaaaaaaaaaa));
+}
+
+TEST(address_families_behind_socketcall) {
+        _cleanup_seccomp_program_ SeccompProgram some = { 0 }, all = { 0 };
+
+        if (!on_this_machine(syscall_table_find(&syscall_table, "socketcall")))
+                return;
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .denied_families = UINT64_C(1) << AF_VSOCK }, &some));
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){}, &all));
+        for (uint64_t call = SYS_SOCKET; call <= SYS_SENDMMSG; call++) {
+                const uint64_t args[6] = { call | UINT64_C(1) << 32 };
+                bool makes = call == SYS_SOCKET || call == SYS_SOCKETPAIR;
+
+                ASSERT_EQ(run_name(&some, "socketcall", args), makes ? RET_ERRNO(EAFNOSUPPORT) : RET_ALLOW);
+                ASSERT_EQ(run_name(&all, "socketcall", args), RET_ALLOW);
+        }
+}
+
+/* A filter of the user's is not widened by this. */
+TEST(address_families_of_no_socket) {
+        char *deny[] = { (char *) "socket", NULL };
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .deny = deny, .denied_families = UINT64_C(1) << AF_VSOCK }, &program));
+        ASSERT_EQ(family_action(&program, "socket", AF_INET, 0), RET_ERRNO(EPERM));
+        ASSERT_EQ(family_action(&program, "socketpair", AF_UNIX, 0), RET_ALLOW);
+}
+
 TEST(disabled) {
         _cleanup_seccomp_program_ SeccompProgram program = { 0 };
 
@@ -335,7 +406,35 @@ static int foreign_verdicts(bool i386) {
                 return 23;
         return 0;
 }
+
+/* AF_INET is denied, AF_UNIX is not. Memory for socketcall() must lie below 4 GiB. */
+static int foreign_families(bool i386) {
+        uint32_t *args = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+        if (syscall(X32_BIT | SYS_socket, AF_INET, SOCK_DGRAM, 0) >= 0 || errno != EAFNOSUPPORT)
+                return 10;
+        if (!i386)
+                return 0;
+        if (call_i386(359, AF_INET, SOCK_DGRAM, 0) != -EAFNOSUPPORT) /* socket */
+                return 20;
+        if (call_i386(359, AF_UNIX, SOCK_DGRAM, 0) < 0)
+                return 21;
+        if (args == MAP_FAILED)
+                return 22;
+        args[0] = AF_UNIX, args[1] = SOCK_STREAM;
+        if (call_i386(102, SYS_SOCKET, (long) args, 0) != -EAFNOSUPPORT) /* socketcall */
+                return 23;
+        args[0] = UINT32_MAX, args[1] = 1;
+        if (call_i386(102, SYS_LISTEN, (long) args, 0) != -EBADF)
+                return 24;
+        return 0;
+}
 #else
+static int foreign_families(bool i386) {
+        (void) i386;
+        return 0;
+}
+
 static bool i386_works(void) {
         return false;
 }
@@ -367,20 +466,48 @@ static int live_verdicts(const SeccompProgram *program, bool i386) {
         return foreign_verdicts(i386);
 }
 
-TEST(loaded_for_real) {
+static int live_families(const SeccompProgram *program, bool i386) {
+        int pair[2];
+
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_load(program) < 0)
+                return 1;
+        if (syscall(SYS_socket, (long) AF_INET | (1L << 32), SOCK_DGRAM, 0) >= 0 || errno != EAFNOSUPPORT)
+                return 2;
+        if (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0)
+                return 3;
+        if (socketpair(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) >= 0 || errno != EAFNOSUPPORT)
+                return 4;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return 5;
+        if (syscall(SYS_io_uring_setup, 1, NULL) >= 0 || errno != EPERM)
+                return 6;
+        return foreign_families(i386);
+}
+
+static int in_child(int (*verdicts)(const SeccompProgram *, bool), const SeccompPolicy *policy) {
         _cleanup_seccomp_program_ SeccompProgram program = { 0 };
         bool i386 = i386_works();
         int status;
         pid_t pid;
 
-        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES }, &program));
+        ASSERT_OK(seccomp_for(policy, &program));
         pid = fork();
         ASSERT_TRUE(pid >= 0);
         if (pid == 0)
-                _exit(live_verdicts(&program, i386));
+                _exit(verdicts(&program, i386));
         ASSERT_EQ(waitpid(pid, &status, 0), pid);
         ASSERT_TRUE(WIFEXITED(status));
-        ASSERT_EQ(WEXITSTATUS(status), 0);
+        return WEXITSTATUS(status);
+}
+
+TEST(loaded_for_real) {
+        ASSERT_EQ(in_child(live_verdicts, &(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES }), 0);
+}
+
+TEST(address_families_for_real) {
+        ASSERT_EQ(in_child(live_families, &(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES,
+                                                            .denied_families = ~(UINT64_C(1) << AF_UNIX) }),
+                  0);
 }
 
 TEST_MAIN

@@ -90,6 +90,20 @@ TEST(bad_input) {
         log_set_max_level(LOG_INFO);
 }
 
+TEST(address_families) {
+        const uint64_t two = 1U << 1 | 1U << 2;
+        SecurityPlan plan;
+
+        ASSERT_OK(plan_for(&(SecurityConfig){}, false, false, &plan));
+        ASSERT_EQ(plan.seccomp.denied_families, 0);
+        ASSERT_OK(plan_for(&(SecurityConfig){ .address_families = { true, true, two } }, false, false, &plan));
+        ASSERT_TRUE(plan.seccomp.denied_families == ~two);
+        ASSERT_OK(plan_for(&(SecurityConfig){ .address_families = { true, false, two } }, false, false, &plan));
+        ASSERT_EQ(plan.seccomp.denied_families, two);
+        ASSERT_OK(plan_for(&(SecurityConfig){ .address_families = { true, true, 0 } }, false, false, &plan));
+        ASSERT_TRUE(plan.seccomp.denied_families == UINT64_MAX);
+}
+
 TEST(limits) {
         SecurityConfig config = { 0 };
         SecurityPlan plan;

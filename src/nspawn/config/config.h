@@ -218,11 +218,19 @@ typedef struct ResourceLimit {
         rlim_t soft, hard; /* RLIM_INFINITY for "infinity" */
 } ResourceLimit;
 
+/* Socket address families, as sets of bits: family n is bit n. */
+typedef struct AddressFamilies {
+        bool restricted; /* false: all are permitted */
+        bool allow_list; /* those listed are permitted, instead of forbidden */
+        uint64_t listed;
+} AddressFamilies;
+
 typedef struct SecurityConfig {
         uint64_t capability_add, capability_drop, ambient; /* bit n is capability n; all ones for "all" */
         bool no_new_privileges;
         bool nesting; /* the machine is to run machines and containers itself */
         char **syscall_allow, **syscall_deny; /* names or @groups, as given */
+        AddressFamilies address_families;
         bool suppress_sync;
         ResourceLimit rlimit[RLIM_NLIMITS];
         bool oom_score_adjust_set;

@@ -253,6 +253,11 @@ const Setting settings_table[] = {
           .trust = TRUST_BY_VALUE,
           .type = &value_syscall_filter, FIELD(value.security.syscall_allow) },
 
+        { OPTION(0, "restrict-address-families", "Socket address families to permit, or to forbid after ~; "
+                                                 "none for no sockets"),
+          REQUIRED("[~]LIST"), .group = HELP_SECURITY, KEY("Exec", "RestrictAddressFamilies"),
+          .type = &value_address_families, FIELD(value.security.address_families) },
+
         /* — resources — */
         { OPTION(0, "rlimit", "Resource limit of the processes in the machine"),
           REQUIRED("NAME=SOFT[:HARD]"), .group = HELP_RESOURCES,

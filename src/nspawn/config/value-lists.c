@@ -3,6 +3,7 @@
 /* Theory of operation: the types whose values add up. A failed parse appends nothing. Credentials that are to
  * be loaded are only named here; their data is read when everything else is known to be valid. */
 
+#include "config/address-family.h"
 #include "config/capability.h"
 #include "config/names.h"
 #include "config/value-types.h"
@@ -147,6 +148,57 @@ static int parse_syscall_filter(UNUSED_TYPE_ORIGIN, const char *text, void *fiel
 /* Taking system calls away needs no trust. */
 static bool syscall_filter_is_privileged(const char *text) {
         return *text != '~';
+}
+
+/* — address families — */
+
+static int parse_family_names(const char *text, uint64_t *ret) {
+        uint64_t set = 0;
+        int r;
+
+        for (;;) {
+                _cleanup_free_ char *name = NULL;
+                int family;
+
+                r = split_word(&text, " \t", &name);
+                if (r <= 0)
+                        break;
+                family = address_family_from_name(name);
+                if (family < 0)
+                        return family;
+                set |= UINT64_C(1) << family;
+        }
+        if (r < 0 || set == 0)
+                return r < 0 ? r : -EINVAL;
+        *ret = set;
+        return 0;
+}
+
+/* The first list decides which kind it is; later ones add to it, or with the other sign take away from it. An empty
+ * value ends every restriction so far, and says that none is wanted. */
+static int parse_address_families(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        AddressFamilies *families = field;
+        bool allow = *text != '~';
+        uint64_t set;
+        int r;
+
+        if (!*text || streq(text, "none")) {
+                *families = (AddressFamilies){ .restricted = *text, .allow_list = *text };
+                return 0;
+        }
+        r = parse_family_names(text + !allow, &set);
+        if (r < 0)
+                return r;
+        if (!families->restricted)
+                *families = (AddressFamilies){ .restricted = true, .allow_list = allow };
+        families->listed = allow == families->allow_list ? families->listed | set : families->listed & ~set;
+        return 0;
+}
+
+static void list_address_families(FILE *f) {
+        for (size_t i = 0; i < n_address_families; i++)
+                fprintf(f, "%s\n", address_families[i].name);
+        fputs("none\n", f);
 }
 
 /* — interfaces — */
@@ -304,6 +356,9 @@ DEFINE_LIST(ambient_capabilities, uint64_t, parse_ambient_capabilities, NULL,
             "a list of capabilities other than \"all\"; \"help\" lists them", .list = list_capabilities);
 DEFINE_LIST(syscall_filter, SyscallFilter, parse_syscall_filter, destroy_syscall_filter,
             "a list of system calls and @groups", .privileged = syscall_filter_is_privileged);
+DEFINE_LIST(address_families, AddressFamilies, parse_address_families, NULL,
+            "a list of address families such as \"AF_UNIX AF_INET\", nor \"none\"; \"help\" lists them",
+            .list = list_address_families);
 DEFINE_LIST(veth_pairs, PairList, parse_pair, destroy_pairs, "a pair of interface names HOST[:GUEST]");
 DEFINE_LIST(interface_pairs, PairList, parse_pair, destroy_pairs, "an interface name or a pair HOST[:GUEST]");
 DEFINE_LIST(child_interface_pairs, PairList, parse_child_pair, destroy_pairs,

@@ -65,6 +65,7 @@ extern const ValueType value_properties;
 extern const ValueType value_capabilities;
 extern const ValueType value_ambient_capabilities; /* not "all" */
 extern const ValueType value_syscall_filter;       /* syscall_allow and syscall_deny */
+extern const ValueType value_address_families;     /* AddressFamilies */
 extern const ValueType value_veth_pairs;           /* a pointer and its count, like the next three */
 extern const ValueType value_interface_pairs;
 extern const ValueType value_child_interface_pairs; /* macvlan and ipvlan: no name of the guest's side */

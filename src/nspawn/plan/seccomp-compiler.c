@@ -15,6 +15,11 @@
  * when the jump to it is written, and a target out of the reach of the 8-bit offsets gets a long jump in
  * between. Positions therefore count from the end of the program.
  *
+ * A policy that denies address families has to know all ways to a socket. socket() and socketpair() have the
+ * family as an argument. socketcall(), through which 32-bit programs can do the same, has it in memory, where
+ * a filter cannot look, so what would make a socket there is refused. And io_uring makes sockets without any
+ * call that a filter sees, so there is none.
+ *
  * Only loads of arch and nr lead to an ALLOW that depends on nothing else. The kernel notices that when
  * the filter is loaded, and later lets these calls pass without running the filter at all. Where
  * arguments are looked at, only their low half is: the kernel takes int there, and a comparison of all 64
@@ -24,6 +29,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/net.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -37,6 +43,11 @@ typedef enum Verdict {
         VERDICT_ALLOW,
         VERDICT_SUCCEED,   /* returns 0 and does nothing */
         VERDICT_SOCKET,    /* allowed, but not for audit netlink, which does not exist in containers */
+        VERDICT_FAMILY,    /* allowed, but not in the address families that are denied */
+        VERDICT_SOCKET_FAMILY, /* both */
+        VERDICT_NETLINK,   /* allowed, but not for audit in the third argument */
+        VERDICT_NO_FAMILY, /* EAFNOSUPPORT */
+        VERDICT_MULTIPLEXED, /* socketcall(): allowed, but not to make a socket */
         VERDICT_OPEN_ARG1, /* allowed without O_SYNC and O_DSYNC in the second argument, otherwise EINVAL */
         VERDICT_OPEN_ARG2, /* likewise in the third */
         _VERDICT_MAX,
@@ -156,6 +167,13 @@ static void refine_sync(const SyscallTable *table, uint8_t *verdicts) {
         refine(table, "openat", VERDICT_OPEN_ARG2, verdicts);
 }
 
+static void refine_families(const SyscallTable *table, uint8_t *verdicts) {
+        refine(table, "socket", VERDICT_SOCKET_FAMILY, verdicts);
+        refine(table, "socketpair", VERDICT_FAMILY, verdicts);
+        refine(table, "socketcall", VERDICT_MULTIPLEXED, verdicts);
+        refine(table, "io_uring_setup", VERDICT_DENY, verdicts);
+}
+
 static int decide(const SyscallTable *table, const SeccompPolicy *policy, uint8_t *verdicts) {
         int r;
 
@@ -171,6 +189,8 @@ static int decide(const SyscallTable *table, const SeccompPolicy *policy, uint8_
         if (r < 0)
                 return r;
 
+        if (policy->denied_families != 0)
+                refine_families(table, verdicts);
         refine(table, "socket", VERDICT_SOCKET, verdicts);
         if (policy->suppress_sync)
                 refine_sync(table, verdicts);
@@ -228,6 +248,7 @@ typedef struct Emitter {
         struct sock_filter code[BPF_MAXINSNS]; /* filled from the end */
         size_t n;
         bool overflow, big_endian;
+        uint64_t denied_families;
         size_t leaf[_VERDICT_MAX]; /* 1 + the position of the last code for this verdict; 0 for none */
 } Emitter;
 
@@ -274,14 +295,49 @@ static size_t emit_load_argument(Emitter *e, size_t i, size_t next) {
         return emit_load(e, offsetof(struct seccomp_data, args) + i * 8 + (e->big_endian ? 4 : 0), next);
 }
 
-static size_t emit_socket(Emitter *e) {
-        size_t allow, audit, next;
+static size_t emit_netlink(Emitter *e, size_t allow) {
+        size_t audit, next;
 
-        allow = emit_return(e, SECCOMP_RET_ALLOW);
         audit = emit_errno(e, EAFNOSUPPORT);
         next = emit_branch(e, BPF_JEQ, NETLINK_AUDIT, audit, allow);
-        next = emit_load_argument(e, 2, next);
+        return emit_load_argument(e, 2, next);
+}
+
+static size_t emit_socket(Emitter *e) {
+        size_t allow, next;
+
+        allow = emit_return(e, SECCOMP_RET_ALLOW);
+        next = emit_netlink(e, allow);
         next = emit_branch(e, BPF_JEQ, AF_NETLINK, next, allow);
+        return emit_load_argument(e, 0, next);
+}
+
+static size_t emit_search(Emitter *e, const Range *ranges, size_t low, size_t high);
+
+/* The kernel has fewer families than bits, and what it may have later is not in the policy. */
+static size_t emit_family(Emitter *e, Verdict netlink) {
+        Range ranges[64 + 1];
+        size_t n = 0, next;
+
+        for (uint32_t family = 0; family < 64; family++) {
+                Verdict verdict = e->denied_families & UINT64_C(1) << family ? VERDICT_NO_FAMILY :
+                        family == AF_NETLINK                                ? netlink :
+                                                                              VERDICT_ALLOW;
+
+                range_append(ranges, &n, family, verdict);
+        }
+        range_append(ranges, &n, 64, VERDICT_NO_FAMILY);
+        next = emit_search(e, ranges, 0, n);
+        return emit_load_argument(e, 0, next);
+}
+
+static size_t emit_multiplexed(Emitter *e) {
+        size_t allow, refuse, next;
+
+        allow = emit_return(e, SECCOMP_RET_ALLOW);
+        refuse = emit_errno(e, EAFNOSUPPORT);
+        next = emit_branch(e, BPF_JEQ, SYS_SOCKETPAIR, refuse, allow);
+        next = emit_branch(e, BPF_JEQ, SYS_SOCKET, refuse, next);
         return emit_load_argument(e, 0, next);
 }
 
@@ -304,6 +360,16 @@ static size_t emit_verdict(Emitter *e, Verdict verdict) {
                 return emit_errno(e, 0);
         case VERDICT_SOCKET:
                 return emit_socket(e);
+        case VERDICT_FAMILY:
+                return emit_family(e, VERDICT_ALLOW);
+        case VERDICT_SOCKET_FAMILY:
+                return emit_family(e, VERDICT_NETLINK);
+        case VERDICT_NETLINK:
+                return emit_netlink(e, emit_return(e, SECCOMP_RET_ALLOW));
+        case VERDICT_NO_FAMILY:
+                return emit_errno(e, EAFNOSUPPORT);
+        case VERDICT_MULTIPLEXED:
+                return emit_multiplexed(e);
         case VERDICT_OPEN_ARG1:
                 return emit_open(e, 1);
         case VERDICT_OPEN_ARG2:
@@ -381,6 +447,7 @@ int seccomp_compile(const SyscallTable *table, const SeccompPolicy *policy, Secc
         e->n = 0;
         e->overflow = false;
         e->big_endian = table->big_endian;
+        e->denied_families = policy->denied_families;
         memset(e->leaf, 0, sizeof(e->leaf));
 
         r = decide(table, policy, verdicts);

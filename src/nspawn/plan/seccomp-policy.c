@@ -32,7 +32,8 @@ int seccomp_policy_check(const SeccompPolicy *policy) {
 static const SeccompBuiltin *find_builtin(const SeccompPolicy *policy) {
         uint64_t key = policy->capabilities & seccomp_gating_capabilities();
 
-        if ((policy->allow && *policy->allow) || (policy->deny && *policy->deny) || policy->suppress_sync)
+        if ((policy->allow && *policy->allow) || (policy->deny && *policy->deny) || policy->suppress_sync ||
+            policy->denied_families != 0)
                 return NULL;
         for (size_t i = 0; i < seccomp_n_builtins; i++)
                 if (seccomp_builtins[i].capabilities == key)

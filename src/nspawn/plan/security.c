@@ -135,6 +135,12 @@ static int plan_personality(const char *name, unsigned long *ret) {
         return log_error_errno(-EINVAL, "--personality=%s: this machine cannot run that architecture", name);
 }
 
+static uint64_t denied_families(const AddressFamilies *families) {
+        if (!families->restricted)
+                return 0;
+        return families->allow_list ? ~families->listed : families->listed;
+}
+
 int security_plan(const SecurityConfig *config, bool private_network, bool user_namespace,
                   const SecurityFacts *facts, SecurityPlan *ret) {
         SecurityPlan plan = {
@@ -152,6 +158,7 @@ int security_plan(const SecurityConfig *config, bool private_network, bool user_
                 .capabilities = plan.capabilities,
                 .allow = config->syscall_allow,
                 .deny = config->syscall_deny,
+                .denied_families = denied_families(&config->address_families),
                 .suppress_sync = config->suppress_sync,
                 .disabled = facts->seccomp_disabled,
         };
