@@ -35,20 +35,45 @@ static int configuration_error(int fs, const char *type) {
         return r;
 }
 
+/* Cuts the next option off. A comma within quotes is part of the value. */
+static char *next_option(char **rest) {
+        char *option = *rest, *end = option;
+        bool quoted = false;
+
+        if (!option)
+                return NULL;
+        for (; *end && (quoted || *end != ','); end++)
+                quoted ^= *end == '"';
+        *rest = *end ? end + 1 : NULL;
+        *end = 0;
+        return option;
+}
+
+static char *without_quotes(char *value) {
+        size_t n = strlen(value);
+
+        if (n < 2 || value[0] != '"' || value[n - 1] != '"')
+                return value;
+        value[n - 1] = 0;
+        return value + 1;
+}
+
 static int configure(int fs, const char *type, const char *options) {
         _cleanup_free_ char *copy = options ? strdup(options) : NULL;
         char *rest = copy;
 
         if (options && !copy)
                 return -ENOMEM;
-        for (char *key; (key = strsep(&rest, ","));) {
+        for (char *key; (key = next_option(&rest));) {
                 bool optional = *key == '?';
                 char *value = strchr(key += optional, '=');
 
                 if (isempty(key))
                         continue;
-                if (value)
+                if (value) {
                         *value++ = 0;
+                        value = without_quotes(value);
+                }
                 if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) < 0 && !optional)
                         return configuration_error(fs, type);
         }

@@ -7,9 +7,9 @@
  * and goes on with the plan it makes on a host whose facts are fixed here: what --dry-run would print, or
  * what is said when it is refused. The tree is /srv/guest and need not exist; nothing of this machine is
  * looked at. A variable HOST_DEVICES=no stands for a host without /dev/fuse and /dev/net/tun,
- * HOST_USER_NAMESPACES=no for a kernel without them. Whom the first mounts map on the host are 1000, 1001 and 1002,
- * whatever is said. With UPDATE_PLANS=1 the files are written anew instead,
- * to be read before they are committed. */
+ * HOST_USER_NAMESPACES=no for a kernel without them, HOST_SELINUX=yes for one with SELinux. Whom the first mounts map
+ * on the host are 1000, 1001 and 1002, whatever is said. With UPDATE_PLANS=1 the files are written anew instead, to be
+ * read before they are committed. */
 
 #include <fcntl.h>
 #include <limits.h>
@@ -39,6 +39,7 @@ static void fixed_facts(HostFacts *ret) {
         *ret = (HostFacts) {
                 .have_fuse = devices,
                 .have_tun = devices,
+                .have_selinux = streq_ptr(getenv("HOST_SELINUX"), "yes"),
                 .have_user_namespaces = !streq_ptr(getenv("HOST_USER_NAMESPACES"), "no"),
                 .container_host = host,
                 .mapped = mapped,

@@ -33,6 +33,7 @@ chmod 755 "$smoke_work/alien/bin/alien"
 ln -sf ../bin/alien "$smoke_work/alien/sbin/init"
 
 #   what                               must be named        arguments
+tap "SELinux where there is none"      refuse "SELinux is not enabled" -Z u:r:t:s0 -D "$bb" /bin/true
 tap "a missing tree"                   refuse no-such-tree  -D "$smoke_work/no-such-tree" /bin/true
 tap "a missing tree, booted"           refuse no-such-tree  -b -D "$smoke_work/no-such-tree"
 tap "a file instead of a tree"         refuse "$file"       -D "$file" /bin/true

@@ -60,8 +60,8 @@ TEST(unknown_options) {
         ASSERT_LOGGED("unknown option --privileged; --help lists all");
         ASSERT_EQ(parse_line("--tempfs=/x", &s), -EINVAL);
         ASSERT_LOGGED("did you mean --tmpfs?");
-        ASSERT_EQ(parse_line("-bZ", &s), -EINVAL);
-        ASSERT_LOGGED("unknown option -Z");
+        ASSERT_EQ(parse_line("-bz", &s), -EINVAL);
+        ASSERT_LOGGED("unknown option -z");
         ASSERT_EQ(parse_line("--=x", &s), -EINVAL);
         ASSERT_EQ(parse_line("--boot=yes", &s), -EINVAL);
         ASSERT_LOGGED("--boot takes no value, but was given \"yes\"");
@@ -98,6 +98,8 @@ TEST(garbage_is_named) {
                 { "--restrict-address-families=~", "is not a list of address families" },
                 { "--restrict-address-families=~none", "is not a list of address families" },
                 { "--restrict-address-families=AF_UNSPEC", "is not a list of address families" },
+                { "-Z container_t", "--selinux-context=: \"container_t\" is not an SELinux context" },
+                { "-L 'a:b:c\"'", "is not an SELinux context" },
                 { "--rlimit=NOFILE=10:5", "is not a resource limit" },
                 { "--rlimit=FOO=1", "is not a resource limit" },
                 { "--rlimit=NOFILE", "is not a resource limit" },

@@ -232,6 +232,8 @@ typedef struct SecurityConfig {
         char **syscall_allow, **syscall_deny; /* names or @groups, as given */
         AddressFamilies address_families;
         bool suppress_sync;
+        char *selinux_context;       /* label of the payload, or NULL */
+        char *selinux_apifs_context; /* label of all files in file systems made for the machine, or NULL */
         ResourceLimit rlimit[RLIM_NLIMITS];
         bool oom_score_adjust_set;
         int oom_score_adjust;

@@ -258,6 +258,13 @@ const Setting settings_table[] = {
           REQUIRED("[~]LIST"), .group = HELP_SECURITY, KEY("Exec", "RestrictAddressFamilies"),
           .type = &value_address_families, FIELD(value.security.address_families) },
 
+        { OPTION('Z', "selinux-context", "SELinux context of the processes in the machine"),
+          REQUIRED("CONTEXT"), .group = HELP_SECURITY,
+          .type = &value_selinux_context, FIELD(value.security.selinux_context) },
+        { OPTION('L', "selinux-apifs-context", "SELinux context of the files in /dev, /run and the like"),
+          REQUIRED("CONTEXT"), .group = HELP_SECURITY,
+          .type = &value_selinux_context, FIELD(value.security.selinux_apifs_context) },
+
         /* — resources — */
         { OPTION(0, "rlimit", "Resource limit of the processes in the machine"),
           REQUIRED("NAME=SOFT[:HARD]"), .group = HELP_RESOURCES,

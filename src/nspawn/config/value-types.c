@@ -158,6 +158,17 @@ static int parse_color(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         return replace_with_copy(field, text);
 }
 
+/* What the policy knows is the kernel's to say; no quotes, as it becomes a mount option in quotes. */
+static int parse_selinux_context(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        unsigned separators = 0;
+
+        if (!consists_of(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-:,"))
+                return -EINVAL;
+        for (const char *s = text; (s = strchr(s, ':')); s++)
+                separators++;
+        return separators >= 2 ? replace_with_copy(field, text) : -EINVAL;
+}
+
 static int parse_word(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         return file_name_is_valid(text) && !strchr(text, ' ') ? replace_with_copy(field, text) : -EINVAL;
 }
@@ -434,6 +445,7 @@ DEFINE_STRING(root_hash_signature, parse_root_hash_signature, "a path, or \"base
               .completion = COMPLETE_FILE);
 DEFINE_STRING(user, parse_user, "a user name or number");
 DEFINE_STRING(slice, parse_slice, "the name of a slice");
+DEFINE_STRING(selinux_context, parse_selinux_context, "an SELinux context USER:ROLE:TYPE[:LEVEL]");
 DEFINE_STRING(color, parse_color, "a list of color numbers such as \"44\" or \"48;2;0;0;64\"");
 DEFINE_STRING(word, parse_word, "a single word");
 DEFINE_STRING(interface, parse_interface, "a network interface name");

@@ -44,6 +44,7 @@ extern const ValueType value_host_name;
 extern const ValueType value_user;
 extern const ValueType value_slice; /* ".slice" is added */
 extern const ValueType value_personality;
+extern const ValueType value_selinux_context;
 extern const ValueType value_color;
 extern const ValueType value_word;
 extern const ValueType value_interface;

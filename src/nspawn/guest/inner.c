@@ -160,6 +160,8 @@ static int step_privileges(StageContext *context) {
         const SecurityPlan *plan = &context->plan->security;
         int r = privileges_set_limits(plan);
 
+        if (r >= 0)
+                r = privileges_try_context(plan->selinux_context);
         return r < 0 ? r : privileges_become(plan, context->uid, context->gid, context->groups, context->n_groups);
 }
 

@@ -221,6 +221,7 @@ int payload_execute(StageContext *context) {
                 .terminal = stub && context->tty_fd >= 0,
                 .n_listen_fds = context->n_listen_fds,
                 .socket_fd = context->socket_fd,
+                .selinux_context = context->plan->security.selinux_context,
                 .paths = paths,
                 .argv = context->argv,
                 .environment = context->environment,

@@ -105,6 +105,20 @@ int privileges_raise_limits(const SecurityPlan *plan) {
         return r;
 }
 
+int privileges_try_context(const char *context) {
+        const char *file = "/proc/thread-self/attr/exec";
+        int r;
+
+        if (!context)
+                return 0;
+        r = write_kernel_file_at(AT_FDCWD, file, context);
+        if (r == -EINVAL)
+                return log_error_errno(r, "--selinux-context=%s: the host's policy has no such context", context);
+        if (r >= 0)
+                r = write_kernel_file_at(AT_FDCWD, file, "\n"); /* none */
+        return r < 0 ? log_error_errno(r, "--selinux-context=%s: %m", context) : 0;
+}
+
 /* The loop ends where the running kernel's capabilities do, which may be more than we have names for. */
 static int drop_bounding(const SecurityPlan *plan) {
         for (unsigned long i = 0; i < 64; i++) {

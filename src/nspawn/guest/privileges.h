@@ -16,6 +16,10 @@ int privileges_raise_limits(const SecurityPlan *plan) _must_check_;
  * asked for and cannot be had is an error. Logs its errors. */
 int privileges_set_limits(const SecurityPlan *plan) _must_check_;
 
+/* Asks the kernel whether this process may execute a program with this SELinux context; NULL is none to ask for. What
+ * executes the program has to say so again. In the machine's /proc. Logs its errors. */
+int privileges_try_context(const char *context) _must_check_;
+
 /* Takes on the user's identity and what the plan leaves of the capabilities: the bounding set for
  * everybody; for root the whole of it, for others the ambient ones; inheritable are exactly the ambient
  * ones. Then no_new_privs, if planned. CAP_SYS_ADMIN stays until execve(2), which takes it away, because

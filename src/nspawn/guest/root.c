@@ -71,6 +71,15 @@ int root_attach(StageContext *context) {
         return r < 0 ? log_error_errno(r, "%s: cannot attach the root: %m", source_path(source)) : 0;
 }
 
+static int mount_memory(const StageContext *context) {
+        const char *label = context->config->security.selinux_apifs_context;
+        _cleanup_free_ char *options = NULL;
+
+        if (label && asprintf(&options, "%s,context=\"%s\"", MEMORY_OPTIONS, label) < 0)
+                return -ENOMEM;
+        return mount_new("tmpfs", NULL, options ?: MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
+}
+
 /* Directories for an upper layer: below the one that the supervisor made beside the tree, or if that is NULL in
  * memory. */
 static int open_layer(StageContext *context, const char *directory, int *ret) {
@@ -84,7 +93,7 @@ static int open_layer(StageContext *context, const char *directory, int *ret) {
                 *ret = fd;
                 return 0;
         }
-        mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
+        mount = mount_memory(context);
         return mount < 0 ? TAKE_FD(mount) : root_stack(context, mount, ret);
 }
 
@@ -181,7 +190,7 @@ static int replace_by_usr(StageContext *context) {
         r = mount_set_attributes(usr, MOUNT_ATTR_RDONLY, 0, true);
         if (r < 0)
                 return r;
-        mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
+        mount = mount_memory(context);
         if (mount < 0)
                 return TAKE_FD(mount);
         r = root_stack(context, mount, &context->root_fd);
@@ -206,7 +215,7 @@ static int cover_var(StageContext *context) {
         target = root_open(context->root_fd, "/var", O_PATH | O_DIRECTORY);
         if (target < 0)
                 return TAKE_FD(target);
-        mount = mount_new("tmpfs", NULL, MEMORY_OPTIONS, MOUNT_ATTR_STRICTATIME);
+        mount = mount_memory(context);
         return mount < 0 ? TAKE_FD(mount) : mount_attach(mount, target);
 }
 

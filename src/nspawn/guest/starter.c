@@ -87,6 +87,8 @@ static int build_arguments(const StarterRequest *request, char ***ret) {
                 r = request->socket_fd < 0 ? strv_append(&argv, STARTER_NO_SOCKET)
                                            : strv_append_printf(&argv, "%i", request->socket_fd);
         if (r >= 0)
+                r = strv_append(&argv, request->selinux_context ?: STARTER_NO_CONTEXT);
+        if (r >= 0)
                 r = strv_append_printf(&argv, "%zu", strv_length(request->paths));
         STRV_FOREACH(s, request->paths)
                 if (r >= 0)

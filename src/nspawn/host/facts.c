@@ -19,6 +19,8 @@
 #include "strv.h"
 
 #define UID_MAP_MAX 32768u /* 340 lines */
+#define FILE_SYSTEMS_MAX 16384u
+#define CONTEXT_MAX 4096u
 
 static bool can_open(const char *device) {
         _cleanup_close_ int fd = open(device, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -75,6 +77,17 @@ static bool have_user_namespaces(void) {
         return false;
 }
 
+/* The kernel has this file system if SELinux was not switched off at its start. Until a policy is loaded, all
+ * processes are of this context, and another one that is asked for is passed over in silence. */
+static bool have_selinux(void) {
+        _cleanup_free_ char *types = NULL, *current = NULL;
+
+        return read_file_at(AT_FDCWD, "/proc/filesystems", FILE_SYSTEMS_MAX, &types, NULL) >= 0 &&
+                strstr(types, "\tselinuxfs\n") &&
+                read_file_at(AT_FDCWD, "/proc/self/attr/current", CONTEXT_MAX, &current, NULL) >= 0 &&
+                !streq(current, "kernel");
+}
+
 int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
         _cleanup_host_facts_ HostFacts facts = {};
         int r;
@@ -83,6 +96,8 @@ int host_facts_probe(const MachineConfig *config, HostFacts *ret) {
         facts.have_fuse = can_open("/dev/fuse");
         facts.have_tun = can_open("/dev/net/tun");
         facts.have_user_namespaces = config->users.range.if_supported && have_user_namespaces();
+        facts.have_selinux =
+                (config->security.selinux_context || config->security.selinux_apifs_context) && have_selinux();
         security_facts_read(&facts.security);
         facts.security.seccomp_disabled = !config->env.seccomp;
         if (config->network.private_network) {

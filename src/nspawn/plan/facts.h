@@ -27,6 +27,7 @@ typedef struct HostFacts {
         bool systemd_running;   /* the host's service manager is systemd */
         bool have_fuse;         /* /dev/fuse can be opened */
         bool have_tun;          /* /dev/net/tun can be opened */
+        bool have_selinux;      /* it is enabled; looked at where it is needed */
         bool have_user_namespaces; /* and users to pick for one; looked at for -U alone */
         const char *os_release; /* the host's, a literal; NULL if it has none */
         char **container_host;  /* container_host_id=… and such, from it */

@@ -432,6 +432,32 @@ static int append_host_files(FilesystemPlan *plan, const MachineConfig *config, 
         return r < 0 ? log_oom() : 0;
 }
 
+/* File systems that take a label for all of their files, and are the machine's alone. */
+static int label_mounts(FilesystemPlan *plan, OperationList *list, const char *context) {
+        for (size_t i = 0; i < list->n_items; i++) {
+                Operation *o = &list->items[i];
+
+                if (o->kind != OPERATION_MOUNT || (!streq(o->what, "tmpfs") && !streq(o->what, "devpts")))
+                        continue;
+                if (strv_append_printf(&plan->strings, "%s%scontext=\"%s\"", o->options ?: "", o->options ? "," : "",
+                                       context) < 0)
+                        return log_oom();
+                o->options = plan->strings[strv_length(plan->strings) - 1];
+        }
+        return 0;
+}
+
+static int label_all(FilesystemPlan *plan, const char *context) {
+        int r;
+
+        if (!context)
+                return 0;
+        r = label_mounts(plan, &plan->root, context);
+        if (r >= 0)
+                r = label_mounts(plan, &plan->outer, context);
+        return r < 0 ? r : label_mounts(plan, &plan->inner, context);
+}
+
 int filesystem_plan(const MachineConfig *config, const HostFacts *facts, FilesystemPlan *ret) {
         _cleanup_(filesystem_plan_free) FilesystemPlan plan = {};
         int r;
@@ -449,6 +475,8 @@ int filesystem_plan(const MachineConfig *config, const HostFacts *facts, Filesys
         if (r < 0)
                 return r;
         r = append_rows(&plan.inner, last_rows, ELEMENTSOF(last_rows), config, facts);
+        if (r >= 0)
+                r = label_all(&plan, config->security.selinux_apifs_context);
         if (r < 0)
                 return r;
         *ret = plan;

@@ -30,13 +30,23 @@ static int plan_bound_users(const MachineConfig *config, const HostFacts *facts,
         return 0;
 }
 
+static int check_selinux(const SecurityConfig *config, const HostFacts *facts) {
+        const char *option = config->selinux_context ? "--selinux-context=" : "--selinux-apifs-context=";
+
+        if (facts->have_selinux || (!config->selinux_context && !config->selinux_apifs_context))
+                return 0;
+        return log_error_errno(-EOPNOTSUPP, "%s: SELinux is not enabled on this host", option);
+}
+
 static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
         const UsersRange *range = &config->users.range;
         int r;
 
         plan->user_namespace =
                 range->mode != USERS_NO && (facts->have_user_namespaces || !range->if_supported);
-        r = plan_bound_users(config, facts, plan);
+        r = check_selinux(&config->security, facts);
+        if (r >= 0)
+                r = plan_bound_users(config, facts, plan);
         if (r >= 0)
                 r = filesystem_plan(config, facts, &plan->filesystem);
         if (r < 0)
@@ -96,6 +106,8 @@ void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FI
         fprintf(f, "capabilities: %#llx\nambient: %#llx\nsystem call filter: %zu instructions\n",
                 (unsigned long long) plan->security.capabilities, (unsigned long long) plan->security.ambient,
                 plan->seccomp.n_instructions);
+        if (plan->security.selinux_context)
+                fprintf(f, "SELinux context: %s\n", plan->security.selinux_context);
         fputs("network:\n", f);
         network_plan_print(&plan->network, f);
 }

@@ -149,6 +149,7 @@ int security_plan(const SecurityConfig *config, bool private_network, bool user_
                 .no_new_privileges = config->no_new_privileges,
                 .oom_score_adjust_set = config->oom_score_adjust_set,
                 .oom_score_adjust = config->oom_score_adjust,
+                .selinux_context = config->selinux_context,
                 .cpu_affinity_set = config->cpu_affinity_set,
                 .cpu_affinity = config->cpu_affinity,
         };

@@ -36,6 +36,7 @@ typedef struct SecurityPlan {
         int oom_score_adjust;
         bool cpu_affinity_set;
         cpu_set_t cpu_affinity;
+        const char *selinux_context; /* label of the payload, or NULL */
         unsigned long personality; /* for personality(2), or PERSONALITY_KEEP */
 } SecurityPlan;
 

@@ -46,6 +46,7 @@ typedef struct Starter {
         const char *options;
         unsigned n_listen_fds;
         int socket_fd; /* or -1 */
+        const char *context; /* a dash: none */
         unsigned n_paths;
         char **paths, **argv, **envp; /* argv[-1] can be written to */
 } Starter;
@@ -172,12 +173,30 @@ static void report(const Starter *s, long error) {
         (void) CALL(write, s->socket_fd, &m, sizeof(m));
 }
 
+/* The kernel takes a process's own word alone, and for its next execve(2) only: so this is not done before. */
+static long set_context(const Starter *s) {
+        size_t n = length(s->context);
+        long fd, r;
+
+        if (equal(s->context, STARTER_NO_CONTEXT, sizeof(STARTER_NO_CONTEXT)))
+                return 0;
+        fd = CALL(openat, AT_FDCWD, "/proc/thread-self/attr/exec", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -EACCES;
+        r = CALL(write, fd, s->context, n);
+        (void) CALL(close, fd, 0);
+        return r < 0 ? r : 0;
+}
+
 /* Only standard input and output and the activation sockets go on. */
 static int run_program(const Starter *s) {
+        long error;
+
         for (unsigned i = 0; i < s->n_listen_fds; i++)
                 (void) CALL(fcntl, FIRST_FD + i, F_SETFD, 0);
         (void) CALL(close_range, FIRST_FD + s->n_listen_fds, ~0U, CLOSE_RANGE_CLOEXEC);
-        report(s, run_first(s));
+        error = set_context(s);
+        report(s, error < 0 ? error : run_first(s));
         return FAILURE;
 }
 
@@ -325,6 +344,7 @@ int starter_main(int argc, char **argv, char **envp) {
         s.options = argv[STARTER_ARG_OPTIONS];
         s.n_listen_fds = (unsigned) number(argv[STARTER_ARG_N_LISTEN_FDS]);
         s.socket_fd = number(argv[STARTER_ARG_SOCKET_FD]);
+        s.context = argv[STARTER_ARG_CONTEXT];
         s.n_paths = (unsigned) number(argv[STARTER_ARG_N_PATHS]);
         s.paths = argv + STARTER_ARG_PATHS;
         if (s.n_paths > (unsigned) argc - STARTER_ARG_PATHS)

@@ -9,11 +9,13 @@ enum {
         STARTER_ARG_OPTIONS,      /* letters, or none */
         STARTER_ARG_N_LISTEN_FDS, /* from fd 3 on, that go to the program */
         STARTER_ARG_SOCKET_FD,    /* for what went wrong, see engine/handshake.h; or NO_SOCKET */
+        STARTER_ARG_CONTEXT,      /* SELinux context of the program; or NO_CONTEXT */
         STARTER_ARG_N_PATHS,
         STARTER_ARG_PATHS,
 };
 
 #define STARTER_NO_SOCKET "-"
+#define STARTER_NO_CONTEXT "-"
 
 #define STARTER_OPTION_STUB 's'  /* stay as PID 1 and reap; the program is PID 2, in its own process group */
 #define STARTER_OPTION_TTY 't'   /* this process group is the foreground one of the terminal on fd 0 */
