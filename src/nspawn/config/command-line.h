@@ -9,8 +9,11 @@
  * command_line_show(); a negative errno, logged, if it cannot be understood. Prints nothing itself. */
 int command_line_parse(int argc, char *const argv[], Settings *ret);
 
-/* Prints what ret->show asked for. */
-void command_line_show(const Settings *s, FILE *f);
+/* Prints what s->show asked for. Failure is logged. */
+int command_line_show(const Settings *s, FILE *f);
+
+/* The table as JSON. -ENOMEM. */
+int command_line_introspect(FILE *f) _must_check_;
 
 /* The table as the text of --help, 80 columns wide. */
 void command_line_help(FILE *f);

@@ -6,6 +6,7 @@
 
 #include "config/command-line.h"
 #include "config/version.h"
+#include "log.h"
 
 enum { WIDTH = 80, TEXT_COLUMN = 30 };
 
@@ -89,13 +90,18 @@ void setting_list_values(const Setting *row, FILE *f) {
                         fprintf(f, "%s\n", row->type->names[i]);
 }
 
-void command_line_show(const Settings *s, FILE *f) {
+int command_line_show(const Settings *s, FILE *f) {
+        int r = 0;
+
         switch (s->show) {
         case SHOW_HELP:
                 command_line_help(f);
                 break;
         case SHOW_VERSION:
                 fprintf(f, "systemd %i (nspawn %s)\n", SYSTEMD_VERSION_COMPAT, NSPAWN_VERSION);
+                break;
+        case SHOW_INTROSPECTION:
+                r = command_line_introspect(f);
                 break;
         case SHOW_VALUES:
                 setting_list_values(s->show_row, f);
@@ -104,4 +110,5 @@ void command_line_show(const Settings *s, FILE *f) {
                 break;
         }
         (void) fflush(f);
+        return r < 0 ? log_oom() : 0;
 }

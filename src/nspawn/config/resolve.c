@@ -164,10 +164,8 @@ int config_read(int argc, char *const argv[], MachineConfig *ret) {
         r = command_line_parse(argc, argv, &cli);
         if (r < 0)
                 return r;
-        if (r == 0) {
-                command_line_show(&cli, stdout);
-                return 0;
-        }
+        if (r == 0)
+                return command_line_show(&cli, stdout);
         r = config_locate(&cli, NULL);
         if (r < 0)
                 return r;

@@ -109,7 +109,7 @@ extern const size_t settings_table_size;
         for (const Setting *row = settings_table; row < settings_table + settings_table_size; row++)
 
 /* What to do instead of starting a machine. */
-typedef enum Show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_VALUES } Show;
+typedef enum Show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_INTROSPECTION, SHOW_VALUES } Show;
 
 #define SETTINGS_MAX 192
 

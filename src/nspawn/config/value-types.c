@@ -371,7 +371,7 @@ const ValueType value_bool = {
         }
 
 /* In the order of the enums in config.h and settings.h. */
-DEFINE_ENUM(show, "help or version", "", "help", "version");
+DEFINE_ENUM(show, "help, version or introspection", "", "help", "version", "introspection");
 DEFINE_ENUM(auto_mode, "yes, no or auto", "no", "yes", "auto");
 DEFINE_ENUM(console, "one of interactive, read-only, passive, pipe or autopipe", "", "interactive",
             "read-only", "passive", "pipe", "autopipe");
