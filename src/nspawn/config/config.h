@@ -172,6 +172,7 @@ typedef enum UsersOwnership {
 typedef struct UserNamespaceConfig {
         UsersRange range;
         UsersOwnership ownership;
+        unsigned delegate; /* ranges for machines in it; 0, for they take a service that is not used */
 } UserNamespaceConfig;
 
 /* Users of the host that the machine has too, with their homes. */
@@ -320,6 +321,8 @@ typedef struct EnvironmentConfig {
         char *container_service; /* the value of container= inside and of the registration's Service */
         bool check_os_release;
         bool use_cgns;
+        bool share_ipc, share_uts; /* with the host */
+        bool share_pid, share_system; /* the same; not after config_resolve() */
         bool lock;
         bool tmpfs_tmp;
         char *file_systems; /* that may be mounted of an image, separated by colons */

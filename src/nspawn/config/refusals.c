@@ -18,6 +18,18 @@ static bool refuse_user_scope(const Settings *s) {
         return s->value.unit.user_scope;
 }
 
+static bool refuse_shared_processes(const Settings *s) {
+        return s->value.env.share_pid || s->value.env.share_system;
+}
+
+static bool refuse_shared_name_and_boot(const Settings *s) {
+        return s->value.env.share_uts && s->boot;
+}
+
+static bool refuse_shared_name_and_name(const Settings *s) {
+        return s->value.env.share_uts && s->value.identity.hostname;
+}
+
 static bool refuse_host_root(const Settings *s) {
         const SourceConfig *source = &s->value.source;
 
@@ -124,6 +136,13 @@ static const struct {
 } refusals[] = {
         { refuse_two_starts, "--boot and --as-pid2 cannot be used together" },
         { refuse_user_scope, "--user needs --private-users=managed, which this program cannot do" },
+        { refuse_shared_processes,
+          "a machine cannot share the host's processes (--share-system, $SYSTEMD_NSPAWN_SHARE_NS_PID): its own could "
+          "outlive nspawn; $SYSTEMD_NSPAWN_SHARE_NS_IPC=yes and $SYSTEMD_NSPAWN_SHARE_NS_UTS=yes share the rest" },
+        { refuse_shared_name_and_boot,
+          "--boot needs a host name of the machine's own: unset $SYSTEMD_NSPAWN_SHARE_NS_UTS" },
+        { refuse_shared_name_and_name,
+          "--hostname= would change the host's own name: unset $SYSTEMD_NSPAWN_SHARE_NS_UTS or leave it out" },
         { refuse_host_root,
           "the host's own root directory can be used with --ephemeral, --volatile=yes or "
           "--volatile=state only" },

@@ -84,6 +84,10 @@ static int apply_implications(Settings *s, const char *plain_name) {
         c->source.read_only =
                 c->source.read_only || c->source.volatile_mode != VOLATILE_NO || mounts_have_root(&c->mounts);
 
+        /* What is no machine by its name is none to those who look after machines. */
+        if (c->env.share_uts)
+                c->unit.registration = AUTO_NO;
+
         if (c->users.ownership == OWNERSHIP_DEFAULT)
                 c->users.ownership = c->users.range.mode == USERS_PICK ? OWNERSHIP_AUTO : OWNERSHIP_OFF;
 

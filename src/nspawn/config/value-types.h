@@ -25,6 +25,7 @@ extern const ValueType value_api_vfs_writable;
 extern const ValueType value_private_users;
 extern const ValueType value_private_users_if_supported;
 extern const ValueType value_private_users_ownership;
+extern const ValueType value_private_users_delegate;
 extern const ValueType value_private_users_chown; /* the same as a boolean: chown or off */
 extern const ValueType value_bind_users;      /* names on the host */
 extern const ValueType value_bind_user_groups;

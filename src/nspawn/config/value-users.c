@@ -9,6 +9,7 @@
 #include "strv.h"
 
 #define DEFAULT_COUNT 65536u
+#define DELEGATE_MAX 16
 
 static const struct {
         const char *name;
@@ -81,6 +82,23 @@ static int parse_chown(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         *(UsersOwnership *) field = r > 0 ? OWNERSHIP_CHOWN : OWNERSHIP_OFF;
         return 0;
 }
+
+static int parse_delegate(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        uint64_t n;
+
+        if (parse_unsigned(text, DELEGATE_MAX, &n) < 0)
+                return -EINVAL;
+        *(unsigned *) field = 0;
+        return n > 0 ? -EOPNOTSUPP : 0;
+}
+
+const ValueType value_private_users_delegate = {
+        .size = sizeof(unsigned),
+        .parse = parse_delegate,
+        .expects = "a number from 0 to 16",
+        .unavailable = "needs --private-users=managed, which this program cannot do; --nesting lets the machine run "
+                       "machines with its own users",
+};
 
 #define USERS_TYPE(id, function)                                                                             \
         const ValueType value_##id = {                                                                       \

@@ -137,6 +137,8 @@ static int step_propagation(StageContext *context) {
 static int step_host_name(StageContext *context) {
         const char *name = context->config->identity.hostname ?: context->config->source.machine;
 
+        if (context->config->env.share_uts)
+                return 0;
         return sethostname(name, strlen(name)) < 0 ?
                 log_error_errno(-errno, "cannot set the host name to \"%s\": %m", name) :
                 0;

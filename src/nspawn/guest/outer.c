@@ -100,7 +100,7 @@ static void show_api_file_systems(void) {
  * of the mount it is on. */
 static int step_birth(StageContext *context) {
         const NetworkConfig *network = &context->config->network;
-        uint64_t flags = CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS;
+        uint64_t flags = CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID;
         _cleanup_close_ int pidfd = -EBADF;
         Message leader = { .type = MESSAGE_LEADER, .uuid = context->uuid };
         pid_t pid;
@@ -120,7 +120,9 @@ static int step_birth(StageContext *context) {
 
         if (context->users.count > 0)
                 show_api_file_systems();
-        if (context->users.count == 0)
+        if (!context->config->env.share_uts)
+                flags |= CLONE_NEWUTS;
+        if (context->users.count == 0 && !context->config->env.share_ipc)
                 flags |= CLONE_NEWIPC; /* else users_become_root() makes it */
         r = users_enter_namespace(context);
         if (r < 0)

@@ -192,5 +192,7 @@ int users_become_root(StageContext *context) {
                 return 0;
         if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
                 return log_error_errno(-errno, "cannot become root of the machine's user namespace: %m");
+        if (context->config->env.share_ipc)
+                return 0;
         return unshare(CLONE_NEWIPC) < 0 ? log_error_errno(-errno, "cannot create an IPC namespace: %m") : 0;
 }

@@ -38,6 +38,7 @@ typedef enum Condition {
         HOST_CGROUPS,
         HAVE_FUSE,
         HAVE_TUN,
+        MESSAGE_QUEUES,  /* its own, or the host's as the host's user */
         API_READ_ONLY,   /* unless $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes */
         NESTING,
         NESTING_HOST_NETWORK,
@@ -139,7 +140,7 @@ static const Row inner_rows[] = {
         REBIND_READ_ONLY(API_READ_ONLY, "/proc/irq"),
         REBIND_READ_ONLY(API_READ_ONLY, "/proc/scsi"),
         MOUNT(ALWAYS, "/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5", NOSUID | NOEXEC),
-        MOUNT(ALWAYS, "/dev/mqueue", "mqueue", NULL, NOSUID | NOEXEC | NODEV),
+        MOUNT(MESSAGE_QUEUES, "/dev/mqueue", "mqueue", NULL, NOSUID | NOEXEC | NODEV),
         MOUNT(CGROUP_NAMESPACE, "/sys/fs/cgroup", "cgroup2", NULL, NOSUID | NOEXEC | NODEV),
 };
 
@@ -168,6 +169,9 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
                 return facts->have_fuse;
         case HAVE_TUN:
                 return facts->have_tun;
+        case MESSAGE_QUEUES:
+                return !config->env.share_ipc ||
+                        uid_range_count(&config->users.range, facts->have_user_namespaces) == UINT32_MAX;
         case API_READ_ONLY:
                 return writable != API_VFS_WRITABLE_YES;
         case NESTING:
