@@ -359,7 +359,7 @@ TEST(disabled) {
 
         ASSERT_OK(seccomp_for(&(SeccompPolicy){ .disabled = true }, &program));
         ASSERT_EQ(program.n_instructions, 0);
-        ASSERT_OK(seccomp_load(&program));
+        ASSERT_OK(seccomp_load(&program, false));
 }
 
 /* — for real — */
@@ -448,7 +448,7 @@ static int foreign_verdicts(bool i386) {
 static int live_verdicts(const SeccompProgram *program, bool i386) {
         int fd;
 
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_load(program) < 0)
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_load(program, false) < 0)
                 return 1;
         if (syscall(SYS_getpid) != getpid())
                 return 2;
@@ -469,7 +469,7 @@ static int live_verdicts(const SeccompProgram *program, bool i386) {
 static int live_families(const SeccompProgram *program, bool i386) {
         int pair[2];
 
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_load(program) < 0)
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_load(program, false) < 0)
                 return 1;
         if (syscall(SYS_socket, (long) AF_INET | (1L << 32), SOCK_DGRAM, 0) >= 0 || errno != EAFNOSUPPORT)
                 return 2;

@@ -148,7 +148,8 @@ static _noreturn_ void child(const SecurityPlan *plan, uid_t uid, const char *sc
         _cleanup_seccomp_program_ SeccompProgram program = { 0 };
 
         if (seccomp_for(&plan->seccomp, &program) < 0 || privileges_raise_limits(plan) < 0 ||
-            privileges_set_limits(plan) < 0 || privileges_become(plan, uid, uid, groups, ELEMENTSOF(groups)) < 0 || seccomp_load(&program) < 0)
+            privileges_set_limits(plan) < 0 || privileges_become(plan, uid, uid, groups, ELEMENTSOF(groups)) < 0 ||
+            seccomp_load(&program, false) < 0)
                 _exit(100);
         (void) execl("/bin/sh", "sh", "-c", script, NULL);
         _exit(101);

@@ -328,6 +328,7 @@ typedef struct EnvironmentConfig {
         char *file_systems; /* that may be mounted of an image, separated by colons */
         AutoMode loop_direct_io;
         bool seccomp;
+        bool log_seccomp; /* the kernel logs what the filter refuses */
         bool tint_background;
         bool adjust_title;
         bool network_mac_set;

@@ -397,6 +397,8 @@ const Setting settings_table[] = {
           .type = &value_mac_address, FIELD(value.env.network_mac_set) },
         { .variable = "SYSTEMD_SECCOMP",
           .type = &value_bool, FIELD(value.env.seccomp), .fallback = "yes" },
+        { .variable = "SYSTEMD_LOG_SECCOMP",
+          .type = &value_bool, FIELD(value.env.log_seccomp) },
         { .variable = "SYSTEMD_TINT_BACKGROUND",
           .type = &value_bool, FIELD(value.env.tint_background), .fallback = "yes" },
         { .variable = "SYSTEMD_ADJUST_TERMINAL_TITLE",

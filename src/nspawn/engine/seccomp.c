@@ -16,7 +16,7 @@
 
 #include "log.h"
 
-int seccomp_load(const SeccompProgram *program) {
+int seccomp_load(const SeccompProgram *program, bool log) {
         const struct sock_fprog fprog = {
                 .len = (unsigned short) program->n_instructions,
                 .filter = (struct sock_filter *) program->instructions, /* the kernel only reads it */
@@ -24,7 +24,7 @@ int seccomp_load(const SeccompProgram *program) {
 
         if (program->n_instructions == 0)
                 return 0;
-        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fprog) < 0)
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, log ? SECCOMP_FILTER_FLAG_LOG : 0, &fprog) < 0)
                 return log_error_errno(-errno, "cannot load the system call filter: %m");
         return 0;
 }

@@ -168,7 +168,7 @@ static int step_privileges(StageContext *context) {
 }
 
 static int step_seccomp(StageContext *context) {
-        return seccomp_load(&context->plan->seccomp);
+        return seccomp_load(&context->plan->seccomp, context->config->env.log_seccomp);
 }
 
 static int step_ready(StageContext *context) {
