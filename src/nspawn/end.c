@@ -123,6 +123,7 @@ static void close_run(Machine *m) {
                 process_kill_and_reap(run->leader_pidfd);
         if (run->outer_pidfd >= 0)
                 process_kill_and_reap(run->outer_pidfd);
+        journal_receiver_finish(m->journal);
         run->socket_fd = safe_close(run->socket_fd);
         run->outer_pidfd = safe_close(run->outer_pidfd);
         run->leader_pidfd = safe_close(run->leader_pidfd);

@@ -363,6 +363,9 @@ static int prepare(Machine *m) {
         if (r >= 0)
                 r = notify_new(m->event, m->config->payload.notify_ready, &m->notify);
         if (r >= 0)
+                r = journal_receiver_new(m->event, &m->config->forward_journal, m->config->source.machine,
+                                         m->config->env.seccomp, &m->undo, &m->temporaries, &m->journal);
+        if (r >= 0)
                 r = connect_manager(m);
         return r;
 }
@@ -387,6 +390,7 @@ static void finish(Machine *m) {
                 log_debug("%s: %llu bytes of console output were not shown", m->config->source.machine,
                           (unsigned long long) console_dropped(m->console));
         console_free(m->console);
+        journal_receiver_free(m->journal);
         undo_run(&m->run.undo);
         minder_end(&m->minder);
         undo_run(&m->undo);

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "engine/image.h"
 #include "engine/undo.h"
+#include "host/journal-receiver.h"
 #include "host/machine-cgroup.h"
 #include "host/machine-lock.h"
 #include "host/machined.h"
@@ -35,6 +36,7 @@ typedef struct Run {
         sd_id128_t uuid;
         sd_event_source *socket_source, *outer_source, *leader_source, *timeout_source, *ask_source;
         int unix_export_fd;        /* for the outer stage, or -EBADF */
+        int journal_fd;            /* the same, but the receiver's */
         int console_fd, notify_fd; /* from the inner stage, kept until the leader is known */
         HostNetwork network;
         Registration *registration;
@@ -58,6 +60,7 @@ typedef struct Run {
                 .outer_pidfd = -EBADF,                                                                       \
                 .leader_pidfd = -EBADF,                                                                      \
                 .unix_export_fd = -EBADF,                                                                    \
+                .journal_fd = -EBADF,                                                                        \
                 .console_fd = -EBADF,                                                                        \
                 .notify_fd = -EBADF,                                                                         \
                 .shutdown = { .leader_pidfd = -EBADF },                                                      \
@@ -92,6 +95,7 @@ typedef struct Machine {
         Scope *scope;
         ScopeRequest scope_request;
         Notify *notify;
+        JournalReceiver *journal;
         Console *console;
         ConsoleMode console_mode;
         unsigned n_listen_fds;

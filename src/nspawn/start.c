@@ -189,6 +189,8 @@ static int on_leader_message(Machine *m, const Message *message, int *fd) {
                 return 0;
         r = delegate_cgroup(m);
         if (r >= 0)
+                r = journal_receiver_listen(m->journal, m->cgroup.supervisor_fd);
+        if (r >= 0)
                 r = start_network(m);
         if (r >= 0)
                 r = start_registration(m);
@@ -345,6 +347,7 @@ static _noreturn_ void become_outer_stage(Machine *m, int socket_fd, int tree_fd
                 .users = m->users,
                 .users_fd = -EBADF,
                 .unix_export_fd = m->run.unix_export_fd,
+                .journal_fd = m->run.journal_fd,
                 .runtime_directory = m->runtime_directory,
                 .layered = m->layered,
                 .layer_directory = m->layer_directory,
@@ -404,6 +407,8 @@ int run_start(Machine *m) {
         if (r < 0)
                 return log_error_errno(r, "cannot make a socket pair: %m");
         r = make_unix_export(m);
+        if (r >= 0)
+                r = journal_receiver_open(m->journal, &run->journal_fd);
         if (r >= 0)
                 r = fork_outer_stage(m, stage_fd);
         run->unix_export_fd = safe_close(run->unix_export_fd);

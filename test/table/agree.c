@@ -215,7 +215,7 @@ static unsigned check_variables(const char *text) {
 
 /* No option is mentioned that is not there, but for those of other programs and those that DIFFERENCES admits. */
 static unsigned check_mentions(const char *text) {
-        static const char *const foreign[] = { "include", "merge", "now" };
+        static const char *const foreign[] = { "file", "include", "merge", "now" };
         const char *gap = strstr(text, BEGIN_MARK), *gap_end = strstr(text, END_MARK);
         unsigned errors = 0;
         char name[64];

@@ -30,6 +30,22 @@ TEST(clusters) {
         assert_strv(d.value.payload.argv, "-b");
 }
 
+TEST(amounts) {
+        const ForwardJournalConfig *j;
+        _cleanup_settings_ Settings s = {};
+
+        ASSERT_EQ(parse_line("--forward-journal=/a//b/./c.journal --forward-journal-max-use=1T "
+                             "--forward-journal-keep-free=0 --forward-journal-max-file-size=64M "
+                             "--forward-journal-max-files=100", &s), 1);
+        j = &s.value.forward_journal;
+        ASSERT_STREQ(j->path, "/a/b/c.journal");
+        ASSERT_TRUE(j->max_use.set && j->keep_free.set && j->max_file_size.set && j->max_files.set);
+        ASSERT_EQ(j->max_use.value, 1LL << 40);
+        ASSERT_EQ(j->keep_free.value, 0);
+        ASSERT_EQ(j->max_file_size.value, 64LL << 20);
+        ASSERT_EQ(j->max_files.value, 100);
+}
+
 TEST(stops_at_the_first_argument) {
         _cleanup_settings_ Settings s = {};
 
@@ -72,6 +88,14 @@ TEST(garbage_is_named) {
                 const char *line, *message;
         } cases[] = {
                 { "--kill-signal=FOO", "--kill-signal=: \"FOO\" is not a signal name or number" },
+                { "--forward-journal=", "--forward-journal=: \"\" is not a path" },
+                { "--forward-journal-max-use=0", "--forward-journal-max-use=: \"0\" is not a number of bytes" },
+                { "--forward-journal-max-use=1X", "is not a number of bytes" },
+                { "--forward-journal-max-use=-1", "is not a number of bytes" },
+                { "--forward-journal-keep-free=none", "is not a number of bytes such as 64M or 2G, or 0" },
+                { "--forward-journal-max-file-size=16E1", "is not a number of bytes" },
+                { "--forward-journal-max-files=0", "is not a number of at least 1" },
+                { "--forward-journal-max-files=1K", "is not a number of at least 1" },
                 { "--uuid=0", "--uuid=: \"0\" is not a UUID" },
                 { "--uuid=00000000000000000000000000000000", "is not a UUID" },
                 { "-M a/b", "--machine=: \"a/b\" is not a machine name" },

@@ -85,6 +85,18 @@ TEST(boot_arguments) {
         assert_strv(c.payload.argv, "env|A=1");
 }
 
+TEST(forwarded_journal) {
+        _cleanup_config_ MachineConfig c = {};
+
+        ASSERT_OK(resolve_line("-b --forward-journal=/j --set-credential=a:b", NULL, &c));
+        ASSERT_EQ(c.credentials.n_items, 2);
+        ASSERT_STREQ(c.credentials.items[1].id, "journal.forward_to_socket");
+        ASSERT_EQ(c.credentials.items[1].size, strlen("/run/host/journal/socket"));
+        ASSERT_EQ(memcmp(c.credentials.items[1].data, "/run/host/journal/socket", c.credentials.items[1].size), 0);
+        ASSERT_OK(resolve_line("-b", NULL, &c));
+        ASSERT_EQ(c.credentials.n_items, 0);
+}
+
 TEST(refusals) {
         static const struct {
                 const char *line, *message, *variable;
@@ -100,6 +112,9 @@ TEST(refusals) {
                 { "-D / --volatile=overlay", "the host's own root directory" },
                 { "-x --link-journal=host", "--ephemeral cannot be used with --link-journal=" },
                 { "-x --link-journal=guest", "--ephemeral cannot be used with --link-journal=" },
+                { "--forward-journal-max-use=1G", "of no use without --forward-journal=" },
+                { "--forward-journal-keep-free=0", "of no use without --forward-journal=" },
+                { "--forward-journal=/j --set-credential=journal.forward_to_socket:x", "sets the credential journal." },
                 { "--root-hash=00112233445566778899aabbccddeeff", "are for disk images only" },
                 { "--image-key-file=/key", "are for disk images only" },
                 { "--network-bridge=a --network-zone=b", "--network-bridge= and --network-zone=" },
@@ -125,6 +140,7 @@ TEST(refusals) {
                 "-D / --volatile=state",
                 "-x --link-journal=try-host",
                 "-x -j",
+                "-x --forward-journal=/j --set-credential=journal.storage:volatile -j",
                 "-Ux --private-users-ownership=auto",
                 "-U --private-users-chown",
                 "--bind-user=joe --bind-user-shell=no --bind-user-group=wheel",

@@ -249,6 +249,25 @@ typedef struct IntegrationConfig {
         LinkJournal link_journal;
 } IntegrationConfig;
 
+/* Where the machine's journal goes on the host besides, and how much of it is kept. */
+#define FORWARD_JOURNAL_SOCKET "/run/host/journal/socket"
+#define FORWARD_JOURNAL_CREDENTIAL "journal.forward_to_socket"
+
+typedef struct AmountLimit {
+        bool set;
+        uint64_t value;
+} AmountLimit;
+
+typedef struct ForwardJournalConfig {
+        char *path; /* absolute; NULL: nowhere */
+        AmountLimit max_use, keep_free, max_file_size; /* bytes */
+        AmountLimit max_files;
+} ForwardJournalConfig;
+
+static inline bool forward_journal_is_limited(const ForwardJournalConfig *c) {
+        return c->max_use.set || c->keep_free.set || c->max_file_size.set || c->max_files.set;
+}
+
 typedef enum MountKind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_OVERLAY, MOUNT_INACCESSIBLE } MountKind;
 
 /* Whose the files of a bind are in the guest. */
@@ -345,6 +364,7 @@ typedef struct MachineConfig {
         NetworkConfig network;
         SecurityConfig security;
         IntegrationConfig integration;
+        ForwardJournalConfig forward_journal;
         MountsConfig mounts;
         CredentialsConfig credentials;
         OutputConfig output;

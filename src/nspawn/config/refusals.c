@@ -55,6 +55,19 @@ static bool refuse_ephemeral_journal(const Settings *s) {
         return s->value.source.ephemeral && (mode == LINK_JOURNAL_HOST || mode == LINK_JOURNAL_GUEST);
 }
 
+static bool refuse_limits_without_journal(const Settings *s) {
+        return !s->value.forward_journal.path && forward_journal_is_limited(&s->value.forward_journal);
+}
+
+static bool refuse_journal_credential(const Settings *s) {
+        const CredentialsConfig *c = &s->value.credentials;
+
+        for (size_t i = 0; s->value.forward_journal.path && i < c->n_items; i++)
+                if (streq(c->items[i].id, FORWARD_JOURNAL_CREDENTIAL))
+                        return true;
+        return false;
+}
+
 static bool refuse_bridge_and_zone(const Settings *s) {
         return s->value.network.bridge && s->value.network.zone;
 }
@@ -155,6 +168,9 @@ static const struct {
         { refuse_ephemeral_journal,
           "--ephemeral cannot be used with --link-journal=host or guest; try-host and "
           "try-guest are possible" },
+        { refuse_limits_without_journal, "--forward-journal-…= is of no use without --forward-journal=" },
+        { refuse_journal_credential,
+          "--forward-journal= sets the credential " FORWARD_JOURNAL_CREDENTIAL " itself: leave out the other one" },
         { refuse_mount_on_interface,
           "nothing can be mounted on /run/host: that is where the machine finds what this program tells it" },
         { refuse_hidden_system, "--inaccessible= cannot hide /run, /dev or /proc: no machine runs without them" },

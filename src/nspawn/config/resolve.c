@@ -73,6 +73,23 @@ static int derive_machine_name(SourceConfig *source, const char *plain_name) {
         return 0;
 }
 
+/* By it journald knows where to forward to. */
+static int add_journal_credential(CredentialsConfig *credentials) {
+        _cleanup_free_ char *id = strdup(FORWARD_JOURNAL_CREDENTIAL), *data = strdup(FORWARD_JOURNAL_SOCKET);
+        Credential *bigger = reallocarray(credentials->items, credentials->n_items + 1, sizeof(Credential));
+
+        if (bigger)
+                credentials->items = bigger;
+        if (!bigger || !id || !data)
+                return log_oom();
+        credentials->items[credentials->n_items++] = (Credential){
+                .id = TAKE_PTR(id),
+                .data = TAKE_PTR(data),
+                .size = CONST_STRLEN(FORWARD_JOURNAL_SOCKET),
+        };
+        return 0;
+}
+
 static int apply_implications(Settings *s, const char *plain_name) {
         MachineConfig *c = &s->value;
         NetworkConfig *n = &c->network;
@@ -93,6 +110,11 @@ static int apply_implications(Settings *s, const char *plain_name) {
 
         if (c->payload.mode == START_BOOT) {
                 r = split_boot_arguments(&c->payload);
+                if (r < 0)
+                        return r;
+        }
+        if (c->forward_journal.path) {
+                r = add_journal_credential(&c->credentials);
                 if (r < 0)
                         return r;
         }

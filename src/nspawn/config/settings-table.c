@@ -301,6 +301,21 @@ const Setting settings_table[] = {
         { OPTION('j', NULL, "The same as --link-journal=try-guest"),
           .implied = "try-guest", .group = HELP_INTEGRATION,
           .type = &value_link_journal, FIELD(value.integration.link_journal) },
+        { OPTION(0, "forward-journal", "Write the journal to this file (NAME.journal) or directory of the host, too"),
+          REQUIRED("FILE|DIR"), .group = HELP_INTEGRATION,
+          .type = &value_host_file, FIELD(value.forward_journal.path) },
+        { OPTION(0, "forward-journal-max-use", "How much of it is kept there at most, in all"),
+          REQUIRED("BYTES"), .group = HELP_INTEGRATION,
+          .type = &value_bytes, FIELD(value.forward_journal.max_use) },
+        { OPTION(0, "forward-journal-keep-free", "How much space there is left free for others"),
+          REQUIRED("BYTES"), .group = HELP_INTEGRATION,
+          .type = &value_bytes_or_none, FIELD(value.forward_journal.keep_free) },
+        { OPTION(0, "forward-journal-max-file-size", "How big one file may become before the next is begun"),
+          REQUIRED("BYTES"), .group = HELP_INTEGRATION,
+          .type = &value_bytes, FIELD(value.forward_journal.max_file_size) },
+        { OPTION(0, "forward-journal-max-files", "How many files are kept there at most"),
+          REQUIRED("NUMBER"), .group = HELP_INTEGRATION,
+          .type = &value_count, FIELD(value.forward_journal.max_files) },
 
         /* — mounts — */
         { OPTION(0, "bind", "Show a file or directory of the host in the machine; -PATH may be missing, "

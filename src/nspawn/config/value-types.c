@@ -351,6 +351,35 @@ static int parse_mac_address(UNUSED_TYPE_ORIGIN, const char *text, void *field) 
         return 0;
 }
 
+/* An amount of nothing would be the same as not to do it at all, which is said in another way. */
+static int set_amount(uint64_t amount, bool may_be_zero, AmountLimit *limit) {
+        if (amount == 0 && !may_be_zero)
+                return -ERANGE;
+        *limit = (AmountLimit){ .set = true, .value = amount };
+        return 0;
+}
+
+static int parse_bytes(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        uint64_t bytes;
+        int r = parse_size(text, 1024, &bytes);
+
+        return r < 0 ? r : set_amount(bytes, false, field);
+}
+
+static int parse_bytes_or_none(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        uint64_t bytes;
+        int r = parse_size(text, 1024, &bytes);
+
+        return r < 0 ? r : set_amount(bytes, true, field);
+}
+
+static int parse_count(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
+        uint64_t count;
+        int r = parse_unsigned(text, UINT32_MAX, &count);
+
+        return r < 0 ? r : set_amount(count, false, field);
+}
+
 /* — the types — */
 
 const ValueType value_bool = {
@@ -486,4 +515,22 @@ const ValueType value_mac_address = {
         .size = sizeof(MacAddress),
         .parse = parse_mac_address,
         .expects = "a unicast MAC address",
+};
+
+const ValueType value_bytes = {
+        .size = sizeof(AmountLimit),
+        .parse = parse_bytes,
+        .expects = "a number of bytes such as 64M or 2G",
+};
+
+const ValueType value_bytes_or_none = {
+        .size = sizeof(AmountLimit),
+        .parse = parse_bytes_or_none,
+        .expects = "a number of bytes such as 64M or 2G, or 0",
+};
+
+const ValueType value_count = {
+        .size = sizeof(AmountLimit),
+        .parse = parse_count,
+        .expects = "a number of at least 1",
 };

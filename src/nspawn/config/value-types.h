@@ -59,6 +59,9 @@ extern const ValueType value_oom_score;   /* oom_score_adjust_set and oom_score_
 extern const ValueType value_cpus;        /* cpu_affinity_set and cpu_affinity */
 extern const ValueType value_mac_address; /* network_mac_set and network_mac */
 extern const ValueType value_rlimit;      /* NAME=SOFT[:HARD] */
+extern const ValueType value_bytes;       /* AmountLimit, like the next two: not 0 */
+extern const ValueType value_bytes_or_none;
+extern const ValueType value_count;
 
 /* lists */
 extern const ValueType value_arguments;

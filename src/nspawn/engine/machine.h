@@ -26,6 +26,7 @@ typedef struct StageContext {
         MountStack *stack;  /* the same */
         UserMapping users; /* the guest's */
         int unix_export_fd; /* a detached mount for /run/host/unix-export, or -EBADF */
+        int journal_fd;     /* a socket for /run/host/journal/socket, which the supervisor has too, or -EBADF */
         const char *runtime_directory; /* of this machine on the host, absolute */
         bool layered; /* an ephemeral machine's changes go to a layer over the tree */
         const char *layer_directory; /* for that; NULL: in memory */

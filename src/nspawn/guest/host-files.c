@@ -64,6 +64,23 @@ static int attach_unix_export(int mount_fd, int host_fd) {
         return target < 0 ? -errno : mount_attach(mount_fd, target);
 }
 
+/* Bound through the fd of its directory, since no path of ours leads there. It is the guest's root's alone. */
+static int bind_journal_socket(const StageContext *context, int host_fd) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int directory = -EBADF;
+
+        if (context->journal_fd < 0)
+                return 0;
+        directory = openat(host_fd, "journal", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (directory < 0)
+                return -errno;
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%i/socket", directory);
+        if (bind(context->journal_fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
+            fchmodat(directory, "socket", 0600, 0) < 0 || listen(context->journal_fd, SOMAXCONN) < 0)
+                return -errno;
+        return 0;
+}
+
 int host_files_write(StageContext *context) {
         _cleanup_close_ int host = -EBADF;
         sd_id128_t boot_id;
@@ -84,6 +101,9 @@ int host_files_write(StageContext *context) {
         r = attach_unix_export(context->unix_export_fd, host);
         if (r < 0)
                 return log_error_errno(r, "/run/host/unix-export: %m");
+        r = bind_journal_socket(context, host);
+        if (r < 0)
+                return log_error_errno(r, FORWARD_JOURNAL_SOCKET ": %m");
 
         r = write_credentials(&context->config->credentials, context->root_fd);
         return r < 0 ? log_error_errno(r, "cannot pass the credentials: %m") : 0;

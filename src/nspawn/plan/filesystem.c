@@ -40,6 +40,7 @@ typedef enum Condition {
         HAVE_TUN,
         MESSAGE_QUEUES,  /* its own, or the host's as the host's user */
         API_READ_ONLY,   /* unless $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes */
+        FORWARD_JOURNAL,
         NESTING,
         NESTING_HOST_NETWORK,
         NESTING_PRIVATE_NETWORK,
@@ -109,6 +110,7 @@ static const Row outer_rows[] = {
         NODE(ALWAYS, "/run/host/inaccessible/chr", S_IFCHR, 0),
         NODE(ALWAYS, "/run/host/inaccessible/blk", S_IFBLK, 0),
         DIRECTORY(ALWAYS, "/run/host/unix-export", 0755),
+        DIRECTORY(FORWARD_JOURNAL, "/run/host/journal", 0755),
 
         DIRECTORY(NESTING, "/run/host/nesting", 0700),
         MOUNT(NESTING_HOST_NETWORK, "/run/host/nesting/sys", "sysfs", NULL, NOSUID | NOEXEC | NODEV),
@@ -174,6 +176,8 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
                         uid_range_count(&config->users.range, facts->have_user_namespaces) == UINT32_MAX;
         case API_READ_ONLY:
                 return writable != API_VFS_WRITABLE_YES;
+        case FORWARD_JOURNAL:
+                return !!config->forward_journal.path;
         case NESTING:
                 return config->security.nesting;
         case NESTING_HOST_NETWORK:
