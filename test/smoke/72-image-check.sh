@@ -14,14 +14,21 @@ dirty() {   # FILE [WHAT-ELSE]: says of itself that it has errors
 }
 state_of() { dumpe2fs -h "$1" 2>/dev/null | sed -n 's/^Filesystem state: *//p'; }
 
-# checker BODY: fsck.ext4 becomes this script, which first notes that it was called
+# checker BODY [INTERPRETER]: fsck.ext4 becomes this script; the shell's first says that it was called. It may start no
+# other program, and write nowhere: what it says is in the debug messages.
 checker() {
     mkdir -p "$smoke_work/bin"
-    printf '#!/bin/sh\necho called >>%q\n%s\n' "$smoke_work/called" "$1" >"$smoke_work/bin/fsck.ext4"
+    chmod 711 "$smoke_work" # it is not root
+    {
+        echo "#!${2:-/bin/sh}"
+        [[ ${2:-} ]] || echo "echo called"
+        echo "$1"
+    } >"$smoke_work/bin/fsck.ext4"
     chmod 755 "$smoke_work/bin/fsck.ext4"
     PATH=$smoke_work/bin:$PATH
-    rm -f "$smoke_work/called"
 }
+debugging() { SYSTEMD_LOG_LEVEL=debug "$@" 2>"$smoke_work/debug"; }
+called() { grep -q "fsck.ext4: called" "$smoke_work/debug"; }
 image=$(image check)
 
 repaired() {
@@ -53,13 +60,19 @@ beyond_repair() {   # its root directory is gone
 not_started() {
     checker "exit 4"
     cp "$smoke_work/root.ext4" "$image"
-    run -i "$image" true
+    not_called run -i "$image" true
     dirty "$image"
-    run --read-only -i "$image" true
-    run -x -i "$image" true
-    run --volatile=overlay -i "$image" true
-    [[ ! -e $smoke_work/called ]] || fail "a checker was started for a clean image, or one that is only read"
+    not_called run --read-only -i "$image" true
+    not_called run -x -i "$image" true
+    not_called run --volatile=overlay -i "$image" true
+    debugging run -i "$image" true || true
+    called || fail "it is not seen when it is started either"
     loops_gone
+}
+
+not_called() {
+    debugging "$@"
+    ! called || fail "a checker was started for a clean image, or one that is only read"
 }
 
 understood() {   # LAST-COMMAND OURS TEXT
@@ -68,51 +81,75 @@ understood() {   # LAST-COMMAND OURS TEXT
     status_of run -i "$image" true 2>"$smoke_work/err"
     cat "$smoke_work/err"
     equal "$status" "$2" "exit status"
-    [[ -e $smoke_work/called ]] || fail "the checker was not started"
+    dirty "$image"
+    debugging run -i "$image" true || true
+    called || { cat "$smoke_work/debug"; fail "the checker was not started"; }
     [[ $3 ]] || equal "$(cat "$smoke_work/err")" ""
     has "$(cat "$smoke_work/err")" "$3"
     loops_gone
 }
 
-# no descriptor but its own, no capability, no terminal, no more privilege to be had
-confined() {
-    # shellcheck disable=SC2016
-    checker 'exec >>'"$smoke_work/called"' 2>&1
-ls /proc/self/fd | tr "\n" " "; echo; grep -E "^(CapEff|CapPrm|NoNewPrivs|SigBlk)" /proc/self/status | tr "\t\n" "  "; echo
-readlink /proc/$$/fd/0; ps -o tty= $$; env'
+# What a checker could do that has been taken over by its image: see hostile-checker.py.
+confined() {   # [True|False: whether there is Landlock]
+    local everybody=$smoke_work/everybody victim
+    mkdir -p -m 777 "$everybody"
+    chmod 777 "$everybody"; touch "$everybody/file" "$smoke_work/secret"; chmod 666 "$everybody/file"; chmod 600 "$smoke_work/secret"
+    rm -f "$smoke_work/port"
+    python3 - "$everybody/socket" >"$smoke_work/port" <<'PY' &
+import os, socket, sys, time
+tcp = socket.create_server(("127.0.0.1", 0))
+path = socket.socket(socket.AF_UNIX); path.bind(sys.argv[1]); path.listen()
+name = socket.socket(socket.AF_UNIX); name.bind("\0smoke-abstract"); name.listen()
+os.chmod(sys.argv[1], 0o777)
+print(tcp.getsockname()[1], flush=True)
+os.setuid(65534) # the one that it may be able to signal
+time.sleep(60)
+PY
+    victim=$!
+    wait_for 10 test -s "$smoke_work/port" || fail "no server"
+    checker "port, victim, own, landlock = $(cat "$smoke_work/port"), $victim, '$smoke_work', ${1:-True}
+$(cat "$smoke_top/test/smoke/hostile-checker.py")" /usr/bin/python3
     dirty "$image"
-    run -i "$image" true 7</etc/passwd
-    cat "$smoke_work/called"
-    equal "$(sed -n 2p "$smoke_work/called")" "0 1 2 3 4 " # 4 is that of ls
-    equal "$(sed -n 3p "$smoke_work/called")" \
-        "SigBlk: 0000000000000000 CapPrm: 0000000000000000 CapEff: 0000000000000000 NoNewPrivs: 1 "
-    equal "$(sed -n 4,5p "$smoke_work/called")" "/dev/null
-?"
-    [[ $(cat "$smoke_work/called") != *HOME=* ]] || fail "it got our environment"
+    debugging run -i "$image" true 7</etc/passwd || true
+    kill "$victim"; wait "$victim" 2>/dev/null || true
+    rm -r "$everybody"
+    grep "fsck.ext4" "$smoke_work/debug" || cat "$smoke_work/debug"
+    has "$(cat "$smoke_work/debug")" "fsck.ext4: the device can be read and written"
+    has "$(cat "$smoke_work/debug")" "fsck.ext4: a thread can be started"
+    has "$(cat "$smoke_work/debug")" "fsck.ext4: that was all"
+    ! grep "fsck.ext4: CAN" "$smoke_work/debug" || fail "that must not be"
+}
+
+without_landlock() {
+    printf '#!/bin/sh\nexec /usr/bin/python3 %q %q "$@"\n' "$smoke_top/test/smoke/without-landlock.py" "$NSPAWN" \
+        >"$smoke_work/nspawn"
+    chmod 755 "$smoke_work/nspawn"
+    NSPAWN=$smoke_work/nspawn confined False
+    has "$(cat "$smoke_work/debug")" "has no Landlock"
 }
 
 stopped() {   # a stop is not lost while a checker takes its time
-    checker "echo up; exec sleep 60"
+    checker "while :; do :; done"
     dirty "$image"
-    start -i "$image" true
-    wait_for 10 test -e "$smoke_work/called" || fail "the checker was not started"
+    SYSTEMD_LOG_LEVEL=debug start -i "$image" true
+    wait_for 10 shows "fsck.ext4: called" || fail "the checker was not started"
     kill "$supervisor"
     wait_exit "$supervisor" 10
     shows "stopped while its root file system was checked" || { cat "$console"; fail "it was not said"; }
-    ! pgrep -f "^sleep 60" || fail "the checker is still there"
+    no_checker || fail "the checker is still there"
     loops_gone
 }
 
 killed() {
-    checker "exec sleep 61"
+    checker "while :; do :; done"
     dirty "$image"
-    start -i "$image" true
-    wait_for 10 test -e "$smoke_work/called" || fail "the checker was not started"
+    SYSTEMD_LOG_LEVEL=debug start -i "$image" true
+    wait_for 10 shows "fsck.ext4: called" || fail "the checker was not started"
     kill -KILL "$supervisor"; wait "$supervisor" || true
-    wait_for 5 no_sleeper || fail "the checker is still there"
+    wait_for 5 no_checker || fail "the checker is still there"
     loops_gone
 }
-no_sleeper() { ! pgrep -f "^sleep 61"; }
+no_checker() { ! pgrep -f "^/bin/sh $smoke_work/bin/fsck.ext4"; }
 
 chatty() {   # more than a pipe holds
     checker 'i=0; while [ $i -lt 3000 ]; do echo "line $i of what nobody asked for, and it goes on and on"; i=$((i + 1)); done; exit 1'
@@ -132,7 +169,8 @@ tap "a checker that gives up"                   understood "exit 5" 1 "damaged b
 tap "a checker that fails"                      understood "exit 8" 0 "fsck.ext4 failed (exit status 8)"
 tap "a checker that crashes"                    understood 'kill -SEGV $$' 0 "fsck.ext4 failed (signal 11)"
 tap "no checker"                                understood "exit 127" 0 ""
-tap "a checker has next to nothing"             confined
+tap "a hostile checker"                         confined
+tap "a hostile checker, without Landlock"       without_landlock
 tap "a checker that talks"                      chatty
 tap "a stop while a file system is checked"     stopped
 tap "SIGKILL while a file system is checked"    killed

@@ -6,25 +6,27 @@
  * started only for one that does not say that it is clean.
  *
  * It reads what others have made, so it gets little: the device, no other descriptor but a pipe for what it
- * says, no terminal, no capability, no privilege to win by execve(2), a bounded time and amount of memory. It
- * dies with us. What it says is shown when debugging; what counts is its exit status, see fsck(8). */
+ * says, no terminal, a bounded time and amount of memory, and what host/confinement.c leaves it. It dies with us.
+ * What it says is shown when debugging; what counts is its exit status, see fsck(8). */
 
 #include "host/image-check.h"
 
 #include <fcntl.h>
-#include <linux/securebits.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "fd.h"
 #include "file-system-state.h"
+#include "host/confinement.h"
 #include "log.h"
 #include "process.h"
 
@@ -47,48 +49,75 @@ static const struct {
 
 /* — the checker's process — */
 
-static int set_streams(int device_fd, int output_fd) {
-        int null = open("/dev/null", O_RDONLY | O_NOCTTY | O_CLOEXEC), device;
+/* The first one in $PATH. */
+static int find_program(const char *name, char *ret, size_t size) {
+        const char *path = getenv("PATH");
 
-        /* Out of the way of the numbers that they get. */
-        device = fcntl(device_fd, F_DUPFD_CLOEXEC, 10);
-        output_fd = fcntl(output_fd, F_DUPFD_CLOEXEC, 10);
-        if (null < 0 || device < 0 || output_fd < 0 || dup2(null, STDIN_FILENO) < 0 ||
-            dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ||
-            dup2(device, DEVICE_FD) < 0)
+        for (const char *p = isempty(path) ? PATH_DEFAULT : path; *p; p += *p == ':') {
+                size_t n = strcspn(p, ":");
+                struct stat st;
+
+                if (*p == '/' && (size_t) snprintf(ret, size, "%.*s/%s", (int) n, p, name) < size &&
+                    access(ret, X_OK) >= 0 && stat(ret, &st) >= 0 && S_ISREG(st.st_mode))
+                        return 0;
+                p += n;
+        }
+        return -ENOENT;
+}
+
+static int set_streams(int null, int device_fd, int output_fd) {
+        if (dup2(null, STDIN_FILENO) < 0 || dup2(output_fd, STDOUT_FILENO) < 0 ||
+            dup2(output_fd, STDERR_FILENO) < 0 || dup2(device_fd, DEVICE_FD) < 0)
                 return -errno;
         return close_range(DEVICE_FD + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
-static int confine(pid_t parent) {
+static int set_limits(void) {
         static const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX }, none = { 0, 0 };
         sigset_t empty;
 
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-                return -ESRCH;
         (void) setsid();
         (void) sigemptyset(&empty);
         if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &empty, NULL) < 0 ||
             setrlimit(RLIMIT_AS, &memory) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
                 return -errno;
-        /* Root without capabilities still owns the device. */
-        return prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED) < 0 ||
-                        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
-                ? -errno
-                : 0;
+        return 0;
+}
+
+/* fds are out of the way of the numbers that they get. */
+static int enter(const char *program, int device_fd, int output_fd) {
+        _cleanup_confinement_ Confinement confinement = CONFINEMENT_NONE;
+        int null, device, output, r;
+
+        r = confinement_prepare(device_fd, program, &confinement);
+        if (r < 0)
+                return r;
+        null = open("/dev/null", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        device = fcntl(confinement.device_fd, F_DUPFD_CLOEXEC, 10);
+        output = fcntl(output_fd, F_DUPFD_CLOEXEC, 10);
+        if (null < 0 || device < 0 || output < 0)
+                return -errno;
+        r = confinement_enter(&confinement);
+        if (r >= 0)
+                r = set_limits(); /* there may be no memory for us after it */
+        if (r < 0)
+                log_debug_errno(r, "%s cannot be confined: %m", program);
+        return r < 0 ? r : set_streams(null, device, output);
 }
 
 static _noreturn_ void run_checker(size_t i, pid_t parent, int device_fd, int output_fd) {
-        char device[32], path[] = "PATH=" PATH_DEFAULT, locale[] = "LC_ALL=C";
+        char device[32], program[PATH_MAX], path[] = "PATH=" PATH_DEFAULT, locale[] = "LC_ALL=C";
         char *environment[] = { path, locale, NULL };
         char *argv[] = { (char *) checkers[i].program, (char *) checkers[i].option, device, NULL };
 
         (void) snprintf(device, sizeof(device), "/proc/self/fd/%i", DEVICE_FD);
-        if (set_streams(device_fd, output_fd) < 0 || confine(parent) < 0)
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
                 _exit(NOT_FOUND - 1);
-        if (!getenv("PATH"))
-                (void) putenv(path);
-        (void) execvpe(checkers[i].program, argv, environment);
+        if (find_program(checkers[i].program, program, sizeof(program)) < 0)
+                _exit(NOT_FOUND);
+        if (enter(program, device_fd, output_fd) < 0)
+                _exit(NOT_FOUND - 1);
+        (void) execve(program, argv, environment);
         _exit(NOT_FOUND);
 }
 
