@@ -59,7 +59,6 @@ static bool ext4_names_devices(const uint8_t *sb, bool read_only) {
 
 #define F2FS_OFFSET 1024
 #define F2FS_SIZE 3072
-#define F2FS_OTHER_OFFSET (4096 + 1024) /* the second copy, which counts if there is something wrong with the first */
 #define F2FS_DEVICES 2201
 
 /* The paths of all devices, its own one included, or nothing if that is the only one. */
@@ -82,6 +81,20 @@ static bool btrfs_names_devices(const uint8_t *sb, bool read_only) {
         (void) read_only;
         memcpy(&n, sb + BTRFS_DEVICES, sizeof(n));
         return le64toh(n) > 1;
+}
+
+/* — erofs — */
+
+#define EROFS_OFFSET 1024
+#define EROFS_SIZE 128
+#define EROFS_INCOMPAT 80
+#define EROFS_INCOMPAT_DEVICES 8u
+#define EROFS_DEVICES 86
+
+/* Some kernels open those by the path that the image gives for them. */
+static bool erofs_names_devices(const uint8_t *sb, bool read_only) {
+        (void) read_only;
+        return (get32(sb + EROFS_INCOMPAT) & EROFS_INCOMPAT_DEVICES) && get16(sb + EROFS_DEVICES) != 0;
 }
 
 /* — vfat — */
@@ -136,21 +149,28 @@ static const struct {
         off_t offset;
         size_t size;
         bool (*names_devices)(const uint8_t *superblock, bool read_only);
+        unsigned pages; /* that lie before */
 } spread_types[] = {
-        { "ext4", EXT4_OFFSET, EXT4_SIZE, ext4_names_devices },
-        { "ext3", EXT4_OFFSET, EXT4_SIZE, ext4_names_devices },
-        { "f2fs", F2FS_OFFSET, F2FS_SIZE, f2fs_names_devices },
-        { "f2fs", F2FS_OTHER_OFFSET, F2FS_SIZE, f2fs_names_devices },
-        { "btrfs", BTRFS_OFFSET, BTRFS_SIZE, btrfs_names_devices },
+        { "ext4", EXT4_OFFSET, EXT4_SIZE, ext4_names_devices, 0 },
+        { "ext3", EXT4_OFFSET, EXT4_SIZE, ext4_names_devices, 0 },
+        { "f2fs", F2FS_OFFSET, F2FS_SIZE, f2fs_names_devices, 0 },
+        /* The second copy, which counts if there is something wrong with the first; a block of it is a page. */
+        { "f2fs", F2FS_OFFSET, F2FS_SIZE, f2fs_names_devices, 1 },
+        { "btrfs", BTRFS_OFFSET, BTRFS_SIZE, btrfs_names_devices, 0 },
+        { "erofs", EROFS_OFFSET, EROFS_SIZE, erofs_names_devices, 0 },
 };
+
+static bool read_superblock(int fd, size_t i, uint8_t *ret) {
+        off_t offset = spread_types[i].offset + (off_t) spread_types[i].pages * sysconf(_SC_PAGESIZE);
+
+        return pread(fd, ret, spread_types[i].size, offset) == (ssize_t) spread_types[i].size;
+}
 
 bool file_system_names_devices(int fd, const char *fstype, bool read_only) {
         uint8_t superblock[F2FS_SIZE]; /* the largest */
 
         for (size_t i = 0; i < ELEMENTSOF(spread_types); i++)
-                if (streq(spread_types[i].fstype, fstype) &&
-                    pread(fd, superblock, spread_types[i].size, spread_types[i].offset) ==
-                            (ssize_t) spread_types[i].size &&
+                if (streq(spread_types[i].fstype, fstype) && read_superblock(fd, i, superblock) &&
                     spread_types[i].names_devices(superblock, read_only))
                         return true;
         return false;

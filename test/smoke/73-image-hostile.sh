@@ -206,6 +206,26 @@ foreign_journal() {   # the kernel would open, and write to, any device of the h
     refuse "other devices of this host" -i "$i"
     run --read-only -i "$i" true
 }
+# Kernels from 5.19 to 6.3 open it by the path that stands in the image.
+foreign_erofs() {
+    local i; i=$(image blobs)
+    file_system erofs "$i" "$bb"
+    python3 - "$i" <<'PY'
+import struct, sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(1024)
+    superblock = bytearray(f.read(128))
+    incompat, = struct.unpack_from("<I", superblock, 80)
+    struct.pack_into("<I", superblock, 80, incompat | 8)
+    struct.pack_into("<HH", superblock, 86, 1, 2048 // 128)
+    struct.pack_into("<I", superblock, 8, 0) # no checksum
+    f.seek(1024)
+    f.write(superblock)
+    f.seek(2048)
+    f.write(b"/dev/loop0".ljust(64, b"\0") + struct.pack("<II", 1, 1 << 20))
+PY
+    refuse "other devices of this host" -i "$i"
+}
 foreign_btrfs() {   # the kernel would look for the other half among the devices of the host
     local i; i=$(image half)
     truncate -s 128M "$i" "$smoke_work/other-half"
@@ -215,6 +235,7 @@ foreign_btrfs() {   # the kernel would look for the other half among the devices
 }
 tap "half of a btrfs"               foreign_btrfs
 tap "a journal on another device"   foreign_journal
+tap "an erofs on other devices"     foreign_erofs
 tap "a panic by the flag"           panics -e panic
 tap "a panic by the mount options"  panics -E mount_opts=errors=panic
 tap "a panic of ext2 and ext3"      old_types

@@ -100,10 +100,14 @@ TEST(other_devices) {
         ASSERT_TRUE(!NAMES_DEVICES("ext4", false, EXT4_VALID, { 1024 + 92, 4 }, { 1024 + 224, 8 }));
         ASSERT_TRUE(!NAMES_DEVICES("f2fs", false, { 1024, 1 }));
         ASSERT_TRUE(NAMES_DEVICES("f2fs", true, { 1024 + 2201, '/' }));
-        ASSERT_TRUE(NAMES_DEVICES("f2fs", false, { 4096 + 1024 + 2201, '/' }));
+        ASSERT_TRUE(NAMES_DEVICES("f2fs", false, { (int) sysconf(_SC_PAGESIZE) + 1024 + 2201, '/' }));
         ASSERT_TRUE(!NAMES_DEVICES("btrfs", false, { 65536 + 136, 1 }));
         ASSERT_TRUE(NAMES_DEVICES("btrfs", true, { 65536 + 136, 2 }));
         ASSERT_TRUE(NAMES_DEVICES("btrfs", false, { 65536 + 136, 1 }, { 65536 + 143, 1 }));
+        ASSERT_TRUE(!NAMES_DEVICES("erofs", true, { 1024 + 80, 8 }));
+        ASSERT_TRUE(!NAMES_DEVICES("erofs", true, { 1024 + 86, 1 }));
+        ASSERT_TRUE(NAMES_DEVICES("erofs", true, { 1024 + 80, 9 }, { 1024 + 86, 1 }));
+        ASSERT_TRUE(NAMES_DEVICES("erofs", true, { 1024 + 80, 8 }, { 1024 + 87, 1 }));
         ASSERT_TRUE(!NAMES_DEVICES("xfs", false, { 1024 + 92, 4 }));
 }
 
