@@ -128,6 +128,23 @@ without_landlock() {
     has "$(cat "$smoke_work/debug")" "has no Landlock"
 }
 
+# What a checker has made of the file system is no more to be believed than what was there before.
+names_devices() {
+    checker "import os, struct, sys
+fd = os.open(sys.argv[2], os.O_RDWR)
+superblock = bytearray(os.pread(fd, 1024, 1024))
+struct.pack_into('<I', superblock, 92, struct.unpack_from('<I', superblock, 92)[0] | 4)
+struct.pack_into('<II', superblock, 224, 0, 0x0701)
+os.pwrite(fd, superblock, 1024)
+sys.exit(1)" /usr/bin/python3
+    dirty "$image"
+    status_of run -i "$image" true 2>"$smoke_work/err"
+    cat "$smoke_work/err"
+    equal "$status" 1 "exit status"
+    has "$(cat "$smoke_work/err")" "lies on other devices of this host"
+    loops_gone
+}
+
 stopped() {   # a stop is not lost while a checker takes its time
     checker "while :; do :; done"
     dirty "$image"
@@ -171,6 +188,7 @@ tap "a checker that crashes"                    understood 'kill -SEGV $$' 0 "fs
 tap "no checker"                                understood "exit 127" 0 ""
 tap "a hostile checker"                         confined
 tap "a hostile checker, without Landlock"       without_landlock
+tap "a checker that brings in other devices"    names_devices
 tap "a checker that talks"                      chatty
 tap "a stop while a file system is checked"     stopped
 tap "SIGKILL while a file system is checked"    killed

@@ -259,11 +259,21 @@ static int repair(int fd, const char *fstype, const char *path, const char *what
         return 0;
 }
 
+static int refuse_others(int fd, const char *fstype, bool read_only, const char *path, const char *what) {
+        if (!file_system_names_devices(fd, fstype, read_only))
+                return 0;
+        return log_error_errno(-EPERM,
+                               "%s: its %s file system (%s) lies on other devices of this host too, which an image may "
+                               "not ask for",
+                               path, what, fstype);
+}
+
+/* A checker may write what was not there before: by replaying a journal, or because the file system made it. */
 int image_check(int fd, const char *fstype, bool read_only, const char *path, const char *what) {
-        if (file_system_names_devices(fd, fstype, read_only))
-                return log_error_errno(-EPERM,
-                                       "%s: its %s file system (%s) lies on other devices of this host too, which an "
-                                       "image may not ask for",
-                                       path, what, fstype);
-        return read_only ? 0 : repair(fd, fstype, path, what);
+        int r = refuse_others(fd, fstype, read_only, path, what);
+
+        if (r < 0 || read_only)
+                return r;
+        r = repair(fd, fstype, path, what);
+        return r < 0 ? r : refuse_others(fd, fstype, read_only, path, what);
 }
