@@ -5,8 +5,12 @@
 #include "plan/root-hash.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 #include <systemd/sd-gpt.h>
+#include <unistd.h>
 
+#include "fd.h"
+#include "host/image-verity.h"
 #include "log.h"
 #include "plan/image.h"
 #include "test.h"
@@ -170,4 +174,25 @@ TEST(signature) {
         ASSERT_EQ(PARSE("{\"rootHash\":\"0011\",\"signature\":\"Zm9v\"}"), -EBADMSG);
         ASSERT_EQ(PARSE("{" HASH_MEMBER ",\"signature\":\"Zm9\\u0076\"}"), -EBADMSG);
         ASSERT_EQ(PARSE("{" HASH_MEMBER ",\"signature\":{}}"), -EBADMSG);
+}
+
+/* An image of thousands of signatures is not read as a whole. */
+TEST(many_signatures) {
+        static const char text[] = "{\"rootHash\":\"" FIRST LAST "\",\"signature\":\"c2lnbmF0dXJl\"}";
+        _cleanup_close_ int fd = memfd_create("image", MFD_CLOEXEC);
+        static Partition partitions[1000];
+        const PartitionTable table = { .kind = TABLE_GPT, .sector_size = 512, .items = partitions,
+                                       .n_items = ELEMENTSOF(partitions) };
+        SourceConfig source = {};
+        ImageVerity verity = {};
+        char path[32];
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%i", fd);
+        ASSERT_TRUE(fd >= 0 && pwrite(fd, text, sizeof(text), 4096) == sizeof(text));
+        for (size_t i = 0; i < ELEMENTSOF(partitions); i++)
+                partitions[i] = (Partition){ .offset = 4096, .size = 4096, .type = SD_GPT_ROOT_NATIVE_VERITY_SIG };
+        ASSERT_OK(image_verity_find(path, &source, fd, &table, &verity));
+        ASSERT_EQ(verity.hashes.n_items, 16);
+        ASSERT_EQ(verity.hashes.items[15].signature_size, 9);
+        image_verity_done(&verity);
 }

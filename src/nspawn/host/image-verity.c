@@ -18,6 +18,7 @@
 #include "log.h"
 
 #define SIGNATURE_SIZE_MAX (256u * 1024)
+#define SIGNATURES_MAX 16u
 
 static const struct {
         RootHashOf of;
@@ -182,14 +183,16 @@ static void keep(RootHashes *hashes, RootHash *found) {
         }
 }
 
+/* An image has one for each of its root and /usr partitions, which are few; a table has room for thousands. */
 static int find_signatures(int image_fd, const PartitionTable *table, RootHashes *hashes) {
-        for (size_t i = 0; i < table->n_items; i++) {
+        for (size_t i = 0, n = 0; i < table->n_items && n < SIGNATURES_MAX; i++) {
                 _cleanup_root_hash_ RootHash found = {};
                 RootHashOf of;
                 int r;
 
                 if (!image_is_signature(&table->items[i], &of))
                         continue;
+                n++;
                 r = read_signature(image_fd, &table->items[i], of, &found);
                 if (r < 0)
                         return r;
