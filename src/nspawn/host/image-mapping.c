@@ -5,22 +5,29 @@
  * used, so the record matters for the moments between only.
  *
  * A key comes from the option, or from our own credential nspawn.luks, or from the user, who is asked for each
- * partition that the last answer does not open. A signature counts if one of the host's certificates or the kernel's
- * keyring vouches for it. What the policy lets pass without may be opened without, unless the user gave it. */
+ * partition that the last answer does not open, on the terminal or by password agents. A signature counts if one of
+ * the host's certificates or the kernel's keyring vouches for it. What the policy lets pass without may be opened
+ * without, unless the user gave it. */
 
 #include "host/image-mapping.h"
 
 #include <stdio.h>
 #include <sys/random.h>
+#include <systemd/sd-daemon.h>
 
 #include "device-mapper.h"
+#include "escape.h"
 #include "host/certificates.h"
 #include "host/mapped-device.h"
+#include "host/password-agent.h"
 #include "host/runtime-directory.h"
 #include "log.h"
 
 #define ATTEMPTS 3u
 #define CREDENTIAL "nspawn.luks"
+#define QUESTION_MAX 512
+#define AGENT_TIMEOUT_SEC 300u
+#define AGENT_MARGIN_USEC UINT64_C(90000000) /* for the rest of the start */
 
 void image_mapping_done(ImageMapping *mapping) {
         secret_done(&mapping->key);
@@ -148,29 +155,66 @@ static int given_key(const Image *image, const SourceConfig *source, Secret *ret
 static int log_cannot_ask(int error, const Image *image, ImagePlace place) {
         const char *name = image_place_name(place);
 
-        if (error == -EINTR)
+        switch (error) {
+        case -EINTR:
+        case -ECANCELED:
                 return log_error_errno(error, "%s: its %s partition is encrypted and was not unlocked", image->path,
                                        name);
-        if (error == -ENOTTY)
+        case -ENOTTY:
                 return log_error_errno(error,
                                        "%s: its %s partition is encrypted, and there is no terminal to ask for the "
                                        "passphrase; --image-key-file= does without",
                                        image->path, name);
-        return log_error_errno(error, "%s: cannot ask for the passphrase of its %s partition: %m", image->path, name);
+        case -ETIMEDOUT:
+                return log_error_errno(error,
+                                       "%s: its %s partition is encrypted, and no password agent gave its passphrase "
+                                       "within %u seconds; --image-key-file= does without",
+                                       image->path, name, AGENT_TIMEOUT_SEC);
+        default:
+                return log_error_errno(error, "%s: cannot ask for the passphrase of its %s partition: %m", image->path,
+                                       name);
+        }
 }
 
-static int ask(const Image *image, ImagePlace place, const SourceConfig *source, Secret *ret) {
-        _cleanup_free_ char *question = NULL;
+/* A service manager counts the time that we take to start. */
+static int ask_agents(const Image *image, ImagePlace place, const ImageMapping *mapping, const char *message,
+                      Secret *ret) {
+        _cleanup_free_ char *id = NULL;
+        AgentQuestion question = {
+                .directory = PASSWORD_AGENT_DIRECTORY,
+                .message = message,
+                .timeout_usec = AGENT_TIMEOUT_SEC * UINT64_C(1000000),
+                .runtime_fd = mapping->runtime_fd,
+        };
+
+        if (asprintf(&id, "nspawn:%s:%s", mapping->source->machine, image_place_name(place)) < 0)
+                return -ENOMEM;
+        question.id = id;
+        log_info("%s: the passphrase of its %s partition is asked for by password agents "
+                 "(systemd-tty-ask-password-agent is one)",
+                 image->path, image_place_name(place));
+        (void) sd_notifyf(false, "STATUS=Waiting for a passphrase\nEXTEND_TIMEOUT_USEC=%llu",
+                          (unsigned long long) question.timeout_usec + AGENT_MARGIN_USEC);
+        return password_agent_ask(&question, ret);
+}
+
+static int ask(const Image *image, ImagePlace place, const ImageMapping *mapping, Secret *ret) {
+        char message[QUESTION_MAX], question[QUESTION_MAX + 1];
+        _cleanup_free_ char *text = NULL;
         int r;
 
-        if (source->no_ask_password)
+        if (mapping->source->no_ask_password)
                 return log_error_errno(-ENOKEY,
                                        "%s: its %s partition is encrypted: give its key with --image-key-file=, or "
                                        "leave out --no-ask-password",
                                        image->path, image_place_name(place));
-        if (asprintf(&question, "Passphrase for the %s partition of %s: ", image_place_name(place), image->path) < 0)
+        if (asprintf(&text, "Passphrase for the %s partition of %s:", image_place_name(place), image->path) < 0)
                 return log_oom();
+        escape_control(text, message, sizeof(message)); /* the name may have been found, not given */
+        (void) snprintf(question, sizeof(question), "%s ", message);
         r = passphrase_ask(question, ret);
+        if (r == -ENOTTY && password_agent_is_there())
+                r = ask_agents(image, place, mapping, message, ret);
         return r < 0 ? log_cannot_ask(r, image, place) : 0;
 }
 
@@ -185,7 +229,7 @@ static int ask_and_unlock(Image *image, ImagePlace place, ImageMapping *mapping,
                         log_warning("%s: that is not the passphrase of its %s partition", image->path,
                                     image_place_name(place));
                 secret_done(&mapping->key);
-                r = ask(image, place, mapping->source, &mapping->key);
+                r = ask(image, place, mapping, &mapping->key);
                 if (r < 0)
                         return r;
                 fd = unlock(image, place, name, &mapping->key, reason, sizeof(reason));

@@ -19,6 +19,7 @@
 #include "host/image-mapping.h"
 #include "host/machine-cgroup.h"
 #include "host/machine-lock.h"
+#include "host/password-agent.h"
 #include "host/runtime-directory.h"
 #include "host/temporary.h"
 #include "host/uid-range.h"
@@ -91,6 +92,7 @@ static int remove_recorded(const char *machine, int runtime_fd) {
                 (void) log_warning_errno(r, "cannot remove the cgroup %s, left by %s: %m", cgroup,
                                          machine);
         image_mapping_remove_recorded(runtime_fd);
+        password_agent_remove_recorded(runtime_fd);
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_TREE, &tree) >= 0)
                 machine_lock_remove_stale(tree);
         remove_stale_locks(runtime_fd);
