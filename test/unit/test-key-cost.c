@@ -40,6 +40,10 @@ TEST(absurd) {
         ASSERT_ABSURD("\"time\":4,\"memory\":65536,\"cpus\":1000", "1000 threads");
         ASSERT_ABSURD("\"iterations\":99999999999999999999999999", "iterations");
         ASSERT_ABSURD("\"time\":18446744073709551615,\"memory\":2", "passes");
+        ASSERT_ABSURD("\"time\":4,\"memory\":-1", "of memory");
+        ASSERT_ABSURD("\"iterations\": -2147483648", "iterations");
+        ASSERT_ABSURD("\"iterations\":2e9", "iterations");
+        ASSERT_FINE("\"time\":\"today\"");
 }
 
 TEST(more_memory_than_there_is) {

@@ -75,7 +75,7 @@ void image_mapping_remove_recorded(int runtime_fd) {
                 if (runtime_record_read(runtime_fd, file, &name) < 0)
                         return;
                 if (startswith(name, "nspawn-"))
-                        (void) dm_remove_when_unused(name);
+                        (void) mapped_device_remove(name);
         }
 }
 
@@ -127,6 +127,7 @@ static int unlock(Image *image, ImagePlace place, const char *name, const Secret
         MappedRequest request = request_for(image, place, name);
 
         request.key = key;
+        request.integrity = image->plan.slots[place].protection == PROTECTION_ENCRYPTED_WITH_INTEGRITY;
         return mapped_device_open(&request, reason, size);
 }
 
@@ -264,8 +265,8 @@ int image_map_slot(Image *image, ImagePlace place, ImageMapping *mapping) {
         r = new_name(mapping, place, name, sizeof(name));
         if (r < 0)
                 return r;
-        fd = protection == PROTECTION_ENCRYPTED ? map_luks(image, place, mapping, name)
-                                                : map_verity(image, place, mapping, name);
+        fd = protection_is_encryption(protection) ? map_luks(image, place, mapping, name)
+                                                  : map_verity(image, place, mapping, name);
         if (fd < 0)
                 return fd;
         image->mapped_fds[place] = fd;

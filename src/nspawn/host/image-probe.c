@@ -14,6 +14,7 @@
 
 #include "fd.h"
 #include "log.h"
+#include "luks-header.h"
 #include "parse.h"
 #include "strv.h"
 
@@ -64,9 +65,18 @@ static int log_no_file_system(const ImageProbe *probe, const Image *image, Image
                                image->path, image_place_name(place), probe->allowed);
 }
 
-static ImageProtection protection_of(const ImagePlan *plan, ImagePlace place, const RootHashes *hashes) {
+/* That it has integrity is believed when it is open (host/mapped-device.c). */
+static ImageProtection encryption_of(int fd, const Partition *partition) {
+        LuksHeader header;
+
+        return luks_header_read(fd, partition->offset, &header) >= 0 && header.integrity
+                       ? PROTECTION_ENCRYPTED_WITH_INTEGRITY
+                       : PROTECTION_ENCRYPTED;
+}
+
+static ImageProtection protection_of(const ImagePlan *plan, ImagePlace place, const RootHashes *hashes, int fd) {
         if (streq(plan->slots[place].partition.fstype, LUKS))
-                return PROTECTION_ENCRYPTED;
+                return encryption_of(fd, &plan->slots[place].partition);
         if (!plan->hashes.used || plan->hashes.place != place)
                 return PROTECTION_NONE;
         return hashes->items[plan->hashes.hash].signature ? PROTECTION_SIGNED : PROTECTION_VERITY;
@@ -90,17 +100,17 @@ static void settle_writing(ImageSlot *slot) {
 }
 
 /* How a slot is to be protected, now that it is known what is in there. */
-static int protect_slot(const ImageProbe *probe, Image *image, ImagePlace place) {
+static int protect_slot(const ImageProbe *probe, Image *image, ImagePlace place, int fd) {
         ImageSlot *slot = &image->plan.slots[place];
         const RootHashes *hashes = &probe->verity.hashes;
         bool is_checked = image->plan.hashes.used && image->plan.hashes.place == place;
-        ImageProtection found = protection_of(&image->plan, place, hashes);
+        ImageProtection found = protection_of(&image->plan, place, hashes, fd);
         int r;
 
         r = judge(probe, image, place, found, &slot->protection);
         if (r < 0)
                 return r;
-        if (is_checked && found == PROTECTION_ENCRYPTED)
+        if (is_checked && protection_is_encryption(found))
                 return log_error_errno(-EOPNOTSUPP, "%s: its %s partition is both encrypted and protected by verity",
                                        image->path, image_place_name(place));
         if (is_checked && slot->protection == PROTECTION_NONE && hashes->items[0].given)
@@ -124,7 +134,7 @@ static int probe_slot(const ImageProbe *probe, Image *image, ImagePlace place, i
         }
         if (r == -ENOMEDIUM)
                 return log_no_file_system(probe, image, place);
-        return r < 0 ? log_unreadable(r, image->path, probe->allowed) : protect_slot(probe, image, place);
+        return r < 0 ? log_unreadable(r, image->path, probe->allowed) : protect_slot(probe, image, place, fd);
 }
 
 /* LUKS is none of the permitted types; it is looked for to be named. */
@@ -170,7 +180,7 @@ int image_probe(ImageProbe *probe, Image *image, int fd, bool read_only) {
 static int read_first_block(const Image *image, ImagePlace place) {
         char block[4096];
 
-        if (image->plan.slots[place].protection == PROTECTION_ENCRYPTED ||
+        if (protection_is_encryption(image->plan.slots[place].protection) ||
             pread(image->mapped_fds[place], block, sizeof(block), 0) >= 0)
                 return 0;
         return log_error_errno(-errno,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Theory of operation: libcryptsetup does the work, in a child of its own that is killed when it takes too long: it
- * reads what somebody else has written, and the header of LUKS2 says how hard the key is to derive. What it asks for is
+ * reads what somebody else has written, and the header of LUKS says how hard the key is to derive. What it asks for is
  * looked at before any of it is done. The device is born in the child; the supervisor opens it and at once has the
  * kernel take it back when nobody uses it any more, so that from then on nothing has to be undone. Where no udev runs,
  * libdevmapper must not wait for it, and makes the nodes itself; the fd is enough, so they go again. */
@@ -26,6 +26,7 @@
 #include "process.h"
 
 #define DEADLINE_MSEC 60000
+#define REJECTED_SIGNATURE "the kernel does not accept the signature of the root hash"
 #define BUSY_TRIES 5u
 #define BUSY_PAUSE_USEC 100000u
 
@@ -142,7 +143,7 @@ static void open_verity(const MappedRequest *request, Outcome *outcome) {
                 r = dl_crypt_activate_by_volume_key(cd, request->name, (const char *) request->root_hash,
                                                     request->root_hash_size, CRYPT_ACTIVATE_READONLY);
         if (r < 0 && r != -EBUSY && request->signature)
-                return fail(outcome, -EKEYREJECTED, "the kernel does not accept the signature of the root hash");
+                return fail(outcome, -EKEYREJECTED, REJECTED_SIGNATURE);
         if (r == -EPERM)
                 return fail(outcome, -EKEYREJECTED,
                             "the root hash is that of another image, or its verity data are damaged");
@@ -162,42 +163,48 @@ static uint64_t available_kib(void) {
 }
 
 /* Whether the header is one that we want to have anything to do with. */
-static int check_header(struct crypt_device *cd, Outcome *outcome) {
-        struct crypt_params_integrity integrity;
+static int check_header(struct crypt_device *cd, const LuksHeader *header, Outcome *outcome) {
         const char *json = NULL;
         char reason[128];
         KeyCost cost;
 
-        if (dl_crypt_dump_json(cd, &json, 0) < 0) {
+        if (header->version == 2 && dl_crypt_dump_json(cd, &json, 0) < 0) {
                 fail(outcome, -EBADMSG, "its LUKS2 header is damaged");
                 return -EBADMSG;
         }
-        cost = key_cost_read(json);
+        cost = json ? key_cost_read(json) : key_cost_of_luks1(header);
         if (key_cost_is_absurd(&cost, available_kib(), reason, sizeof(reason))) {
                 fail(outcome, -E2BIG, "it asks for %s", reason);
                 return -E2BIG;
         }
-        if (dl_crypt_get_integrity_info(cd, &integrity) >= 0 && integrity.tag_size > 0) {
-                fail(outcome, -EOPNOTSUPP, "it is encrypted with integrity, which is not supported");
-                return -EOPNOTSUPP;
-        }
         return 0;
+}
+
+static bool has_integrity(struct crypt_device *cd) {
+        struct crypt_params_integrity integrity;
+
+        return dl_crypt_get_integrity_info(cd, &integrity) >= 0 && integrity.tag_size > 0;
 }
 
 static void open_luks(const MappedRequest *request, Outcome *outcome) {
         _cleanup_crypt_ struct crypt_device *cd = NULL;
+        LuksHeader header;
         char device[64];
         int r;
 
         loop_path(request->data_fd, device, sizeof(device));
+        if (luks_header_read(request->data_fd, 0, &header) < 0)
+                header = (LuksHeader){ .version = 2 }; /* has a second copy, which may do */
         (void) dl_crypt_metadata_locking(NULL, 0); /* nobody else writes to this device */
         r = dl_crypt_init(&cd, device);
         if (r >= 0)
-                r = dl_crypt_load(cd, CRYPT_LUKS2, NULL);
+                r = dl_crypt_load(cd, header.version == 1 ? CRYPT_LUKS1 : CRYPT_LUKS2, NULL);
         if (r < 0)
-                return fail(outcome, r, "its header is damaged, or not one of LUKS2");
-        if (check_header(cd, outcome) < 0)
+                return fail(outcome, r, "its header is damaged, or not one of LUKS");
+        if (check_header(cd, &header, outcome) < 0)
                 return;
+        if (request->integrity && !has_integrity(cd))
+                return fail(outcome, -EBADMSG, "it is not encrypted with integrity");
         r = dl_crypt_activate_by_passphrase(cd, request->name, CRYPT_ANY_SLOT, request->key->data, request->key->size,
                                             request->read_only ? CRYPT_ACTIVATE_READONLY : 0);
         if (r == -EPERM)
@@ -264,7 +271,36 @@ static int run_child(const MappedRequest *request, Outcome *ret) {
                 *ret = (Outcome){};
                 r = try_once(request, ret);
         }
+        /* libcryptsetup takes the kernel's refusal of a signature by a key that it knows for this, too. */
+        if (r == -EBUSY && request->signature) {
+                fail(ret, -EKEYREJECTED, REJECTED_SIGNATURE);
+                r = ret->error;
+        }
         return r;
+}
+
+/* libcryptsetup's name for the device below the one that deciphers. */
+static void name_below(const char *name, char ret[static DM_NAME_SIZE]) {
+        (void) snprintf(ret, DM_NAME_SIZE, "%s_dif", name);
+}
+
+int mapped_device_remove(const char *name) {
+        char below[DM_NAME_SIZE];
+        int r = dm_remove_when_unused(name), k;
+
+        name_below(name, below);
+        k = dm_remove_when_unused(below);
+        return r < 0 ? r : k;
+}
+
+static void remove_nodes(const char *name) {
+        char below[DM_NAME_SIZE];
+
+        if (access("/run/udev/control", F_OK) >= 0)
+                return;
+        dm_remove_node(name);
+        name_below(name, below);
+        dm_remove_node(below);
 }
 
 int mapped_device_open(const MappedRequest *request, char *reason, size_t size) {
@@ -282,9 +318,8 @@ int mapped_device_open(const MappedRequest *request, char *reason, size_t size) 
         fd = r < 0 ? r : dm_open(request->name, request->read_only || request->hash_fd >= 0 ? O_RDONLY : O_RDWR);
         if (r >= 0 && fd < 0)
                 fail(&outcome, fd, "its device is not there: %s", strerror(-fd));
-        r = dm_remove_when_unused(request->name);
-        if (access("/run/udev/control", F_OK) < 0)
-                dm_remove_node(request->name);
+        r = mapped_device_remove(request->name);
+        remove_nodes(request->name);
         if (fd >= 0 && r < 0) {
                 fail(&outcome, r, "its device would stay behind: %s", strerror(-r));
                 fd = safe_close(fd);

@@ -4,6 +4,7 @@
 /* What a policy makes of what an image has. Pure. */
 
 #include "config/image-policy.h"
+#include "macros.h"
 
 /* How a partition was found. A signed one can do without its signature, and one with verity data without
  * them, but nothing makes up for encryption. */
@@ -17,6 +18,10 @@ typedef enum ImageProtection {
         PROTECTION_ENCRYPTED_WITH_INTEGRITY,
         _PROTECTION_MAX,
 } ImageProtection;
+
+static inline bool protection_is_encryption(ImageProtection protection) {
+        return protection >= PROTECTION_ENCRYPTED;
+}
 
 typedef struct ImageFinding {
         ImageProtection protection;

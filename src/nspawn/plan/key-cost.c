@@ -15,16 +15,19 @@
 #define WORK_KIB_MAX (UINT64_C(64) << 20)
 #define THREADS_MAX UINT64_C(16)
 
-/* The number after "NAME": — too long a one is as great as can be. */
+/* The number after "NAME": — one that is too long, or none that we would read as its reader does, is as great as can
+ * be: what is negative may be taken for one without a sign. */
 static uint64_t read_number(const char *s) {
         uint64_t value = 0;
 
         s += strspn(s, " \t\n:");
+        if (*s == '-')
+                return UINT64_MAX;
         for (; *s >= '0' && *s <= '9'; s++)
                 if (__builtin_mul_overflow(value, 10u, &value) ||
                     __builtin_add_overflow(value, (unsigned) (*s - '0'), &value))
                         return UINT64_MAX;
-        return value;
+        return *s == '.' || *s == 'e' || *s == 'E' ? UINT64_MAX : value;
 }
 
 static uint64_t greatest(const char *json, const char *name) {
@@ -43,6 +46,14 @@ KeyCost key_cost_read(const char *json) {
                 .passes = greatest(json, "\"time\""),
                 .memory_kib = greatest(json, "\"memory\""),
                 .threads = greatest(json, "\"cpus\""),
+        };
+}
+
+KeyCost key_cost_of_luks1(const LuksHeader *header) {
+        return (KeyCost){
+                .iterations = header->iterations,
+                /* A key is spread over so many times its size, all of which is read. */
+                .memory_kib = (uint64_t) header->stripes * header->key_size >> 10,
         };
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What an encrypted partition asks of those who would open it: the header of LUKS2 says how much memory and work it
- * takes to make a key of a passphrase, and its author may be hostile. Pure. */
+/* What an encrypted partition asks of those who would open it: its header says how much memory and work it takes to
+ * make a key of a passphrase, and its author may be hostile. Pure. */
 
 #include <stdint.h>
 
+#include "luks-header.h"
 #include "macros.h"
 
 /* The greatest of each kind that occurs in the header; 0 where none does. */
@@ -16,8 +17,11 @@ typedef struct KeyCost {
         uint64_t threads;
 } KeyCost;
 
-/* Reads them out of a header's JSON text, as libcryptsetup writes it. */
+/* Reads them out of the JSON text of a header of LUKS2, as libcryptsetup writes it. */
 KeyCost key_cost_read(const char *json);
+
+/* Those of LUKS1, which knows PBKDF2 only. */
+KeyCost key_cost_of_luks1(const LuksHeader *header);
 
 /* Whether that is more than anybody means in earnest, or than available_kib of memory. The reason is written to
  * reason and continues "its root partition asks for …". */
