@@ -27,6 +27,10 @@ file_system() {   # TYPE FILE TREE [SIZE]: a file system of that type with this 
             truncate -s 320M "$file"; mkfs.xfs -q "$file"
             mkdir -p "$smoke_work/mnt"; mount -o loop "$file" "$smoke_work/mnt"
             cp -a "$from/." "$smoke_work/mnt/"; umount "$smoke_work/mnt" ;;
+        f2fs)
+            truncate -s 64M "$file"; mkfs.f2fs -q "$file"
+            mkdir -p "$smoke_work/mnt"; mount -o loop "$file" "$smoke_work/mnt"
+            cp -a "$from/." "$smoke_work/mnt/"; umount "$smoke_work/mnt" ;;
         vfat) truncate -s "$size" "$file"; mkfs.vfat "$file" >/dev/null ;;
         squashfs) mksquashfs "$from" "$file" -quiet -no-progress -noappend ;;
         erofs) mkfs.erofs "$file" "$from" >/dev/null 2>&1 ;;

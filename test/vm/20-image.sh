@@ -54,6 +54,49 @@ size=500M, type=$root_type, attrs=\"GUID:$grow\""
     rm "$smoke_work/small" "$(image grow)"
 }
 
+f2fs() {
+    local out
+    file_system f2fs "$(image f2fs)" "$bb"
+    out=$(run -i "$(image f2fs)" sh -c 'grep " / " /proc/self/mounts; echo kept >/root/x')
+    has "$out" " / f2fs rw"
+    out=$(run --read-only -i "$(image f2fs)" sh -c 'grep " / " /proc/self/mounts; cat /root/x')
+    has "$out" " / f2fs ro"; has "$out" kept
+    equal "$(run -x -i "$(image f2fs)" cat /root/x)" kept
+    start -i "$(image f2fs)" sh -c 'echo up; echo more >/root/y; sync; while :; do echo z >>/root/z; done'
+    until_shown up 30
+    sleep 2
+    kill -KILL "$supervisor"; wait "$supervisor" || true
+    equal "$(run -i "$(image f2fs)" cat /root/y)" more
+}
+
+# checked TYPE: its checker works in its confinement; it is not root, also in a unit whose devices are few
+checked() {
+    file_system "$1" "$(image checked)" "$bb" 40M
+    case $1 in
+        ext4) debugfs -w -R "set_super_value state 2" "$(image checked)" 2>/dev/null ;;
+    esac
+    SYSTEMD_LOG_LEVEL=debug run -i "$(image checked)" true 2>"$smoke_work/err" || { cat "$smoke_work/err"; fail "refused"; }
+    grep -E "fsck|own|another user|Landlock" "$smoke_work/err"
+    has "$(cat "$smoke_work/err")" "fsck.$1: "
+    ! grep -E "$smoke_work.*fsck.$1 failed|no node|no namespaces|no Landlock|no system call filter" "$smoke_work/err" ||
+        fail "that is not how it should be checked"
+}
+
+in_a_unit() {
+    cp "$smoke_work/root.ext4" /var/lib/machines/unit.raw
+    debugfs -w -R "set_super_value state 2" /var/lib/machines/unit.raw 2>/dev/null
+    systemctl set-environment SYSTEMD_LOG_LEVEL=debug
+    systemctl start nspawn@unit
+    systemctl unset-environment SYSTEMD_LOG_LEVEL
+    systemctl stop nspawn@unit
+    rm /var/lib/machines/unit.raw
+    journalctl --sync
+    journalctl -b -u nspawn@unit -o cat >"$smoke_work/err"
+    has "$(cat "$smoke_work/err")" "corrected by fsck.ext4"
+    ! grep -E "no node of|no namespaces|no Landlock|no system call filter" "$smoke_work/err" ||
+        fail "that is not how it should be checked"
+}
+
 # a disk whose partitions the kernel and udev know, too
 known_disk() {
     local loop
@@ -84,6 +127,10 @@ tap "the EFI system partition, at /efi"       leaves_nothing esp_efi
 tap "ext4 grows"                              leaves_nothing grows ext4 400
 tap "btrfs grows"                             leaves_nothing grows btrfs 400
 tap "xfs grows"                               leaves_nothing grows xfs 400
+tap "f2fs"                                    leaves_nothing f2fs
+tap "ext4 is checked"                         leaves_nothing checked ext4
+tap "ext4 is checked in a unit"               leaves_nothing in_a_unit
+tap "f2fs is checked"                         leaves_nothing checked f2fs
 tap "a disk with nodes for its partitions"    leaves_nothing known_disk
 tap "one after the other"                     leaves_nothing many
 tap "SIGKILL"                                 leaves_nothing killed

@@ -95,6 +95,34 @@ signed_by_file() {
     distrust
 }
 
+# The firmware vouches for a certificate, so the kernel does: it is in no directory of the host's.
+signed_for_kernel() {
+    local other=$smoke_work/other.p7s
+    grep -q "SnakeOil" /proc/keys || fail "the kernel does not know the firmware's certificate"
+    openssl smime -sign -nocerts -noattr -binary -in "$smoke_work/digits" -inkey /test/firmware.key \
+        -signer /test/firmware.crt -outform der -out "$smoke_work/kernel.p7s"
+    checked --root-hash="$hash" --root-hash-sig="$smoke_work/kernel.p7s" -i "$(image whole)"
+    checked --image-policy=root=signed --root-hash="$hash" --root-hash-sig="$smoke_work/kernel.p7s" -i "$(image whole)"
+    # of something else
+    tr 0-9a-f 1-9a-f0 <"$smoke_work/digits" >"$smoke_work/other"
+    openssl smime -sign -nocerts -noattr -binary -in "$smoke_work/other" -inkey /test/firmware.key \
+        -signer /test/firmware.crt -outform der -out "$other"
+    refuse "signature" --root-hash="$hash" --root-hash-sig="$other" -i "$(image whole)"
+}
+signed_on_image_for_kernel() {
+    printf '{"rootHash":"%s","signature":"%s"}' "$hash" "$(base64 -w0 "$smoke_work/kernel.p7s")" >"$smoke_work/kernel.sig"
+    disk "$(image kernel)" "label: gpt
+size=24M, type=$root_type, uuid=$data_uuid
+size=2M, type=$root_verity_type, uuid=$hash_uuid
+size=64K, type=$root_sig_type" 1:"$root" 2:"$tree_hashes" 3:"$smoke_work/kernel.sig"
+    checked --image-policy=root=signed -i "$(image kernel)"
+    # a signature of something else is none
+    printf '{"rootHash":"%s","signature":"%s"}' "$hash" "$(base64 -w0 "$smoke_work/other.p7s")" >"$smoke_work/kernel.sig"
+    put "$(image kernel)" 3 "$smoke_work/kernel.sig"
+    checked -i "$(image kernel)"
+    refuse "to be signed" --image-policy=root=signed -i "$(image kernel)"
+}
+
 policies() {
     checked --image-policy=root=verity -i "$(image whole)"
     plain --read-only --image-policy=root=unprotected -i "$(image whole)"
@@ -105,6 +133,8 @@ policies() {
 
 tap "a root hash on the command line"         leaves_nothing checked --root-hash="$hash" -i "$(image whole)"
 tap "a signed hash on the image"              leaves_nothing checked -i "$(image whole)"
+tap "a signature that the kernel accepts"      leaves_nothing signed_for_kernel
+tap "the same on the image"                    leaves_nothing signed_on_image_for_kernel
 tap "a file beside the image"                 leaves_nothing beside file
 tap "an attribute of the image"               leaves_nothing beside attribute
 tap "the hashes in a file"                    leaves_nothing checked --root-hash="$hash" --verity-data="$tree_hashes" -i "$root"

@@ -52,6 +52,13 @@ asked() {
     equal "$(grep -c Passphrase <<<"$out")" 1 "questions"
 }
 
+asked_plainly() {   # a name does nothing to the terminal
+    local name=$smoke_work/$'red\e]0;x\a.raw'
+    ln "$(image luks)" "$name"
+    terminal 'want:red.x1b.0;x.x07' 'send:secret\n' 'want:home' -- "$NSPAWN" -q -M red -i "$name" cat /home/which
+    rm "$name"
+}
+
 asked_again() {
     terminal 'want:Passphrase' 'send:nonsense\n' 'want:not the passphrase' 'want:Passphrase' 'send:secret\n' 'want:home' -- \
         "$NSPAWN" -q -i "$(image luks)" cat /home/which
@@ -71,14 +78,145 @@ interrupted() {   # terminal itself sees to it that the terminal is as it was
 tap "a key file"                              leaves_nothing key_file
 tap "a credential"                            leaves_nothing credential
 tap "a passphrase, asked for once"            leaves_nothing asked
+tap "about an image with a name of its own"   leaves_nothing asked_plainly
 tap "a wrong one is asked for again"          leaves_nothing asked_again
 tap "but three times at most"                 leaves_nothing three_times
 tap "^C"                                      leaves_nothing interrupted
-tap "no terminal"                             leaves_nothing refuse "no terminal" -i "$(image luks)"
 tap "--no-ask-password"                       leaves_nothing refuse "--no-ask-password" --no-ask-password -i "$(image luks)"
 tap "the wrong key file"                      leaves_nothing refuse "not its key" --image-key-file="$smoke_work/wrong" -i "$(image luks)"
 tap "no key file"                             leaves_nothing refuse "no-such-file" --image-key-file=/no-such-file -i "$(image luks)"
 tap "a policy that permits no encryption"     leaves_nothing refuse "policy" --image-policy=root=unprotected "${with_key[@]}"
+
+# --- the host's password agents -------------------------------------------------------------------------------------
+
+# Those that are there would ask on this very console.
+systemctl -q stop systemd-ask-password-console.path systemd-ask-password-wall.path 2>/dev/null || true
+questions() { find /run/systemd/ask-password -mindepth 1 2>/dev/null; }
+is_asked() { [[ $(questions) == */ask.* ]]; }
+no_questions() { [[ -z $(questions) ]]; }
+
+without_systemd() {
+    printf '#!/bin/sh\nexec unshare -m sh -c "mount -t tmpfs tmpfs /run/systemd; exec %s \\"\\$@\\"" sh "$@"\n' "$NSPAWN" >"$smoke_work/nspawn"
+    chmod 755 "$smoke_work/nspawn"
+    NSPAWN=$smoke_work/nspawn refuse "no terminal" -i "$(image luks)"
+}
+
+agent() {   # STEP…: the real one, at a terminal
+    terminal "$@" -- systemd-tty-ask-password-agent --query
+}
+answered() {
+    start -i "$(image luks)" cat /home/which
+    wait_for 30 is_asked || fail "nobody is asked"
+    has "$(cat /run/systemd/ask-password/ask.*)" "Message=Passphrase for the root partition of $(image luks):"
+    equal "$(stat -c %a /run/systemd/ask-password/sck.*)" 600
+    agent 'want:Passphrase for the root partition' 'send:nonsense\n'
+    until_shown "that is not the passphrase" 60
+    wait_for 30 is_asked || fail "it is not asked for again"
+    agent 'want:Passphrase for the root partition' 'send:secret\n'
+    until_shown home 60
+    wait_exit "$supervisor" 30
+    no_questions || fail "a question is left: $(questions)"
+}
+# systemctl itself is an agent when it starts something
+answered_by_systemctl() {
+    cp "$(image luks)" /var/lib/machines/asking.raw
+    terminal 'want:Passphrase for the root partition' 'send:secret\n' -- systemctl start nspawn@asking
+    equal "$(systemctl is-active nspawn@asking)" active
+    no_questions || fail "a question is left: $(questions)"
+    systemctl stop nspawn@asking
+    rm /var/lib/machines/asking.raw
+}
+stopped_while_asking() {
+    start -i "$(image luks)" true
+    wait_for 30 is_asked || fail "nobody is asked"
+    kill "$supervisor"
+    wait_exit "$supervisor" 15
+    shows "was not unlocked" || { cat "$console"; fail "it was not said"; }
+    no_questions || fail "a question is left: $(questions)"
+}
+killed_while_asking() {
+    start -i "$(image luks)" -M luks true
+    wait_for 30 is_asked || fail "nobody is asked"
+    kill -KILL "$supervisor"; wait "$supervisor" || true
+    [[ $(questions) ]] || fail "who took the question away?"
+    run -D "$bb" -M luks true
+    no_questions || fail "a question is left: $(questions)"
+}
+
+tap "no terminal, and no systemd"             leaves_nothing without_systemd
+tap "an agent, at the second attempt"         leaves_nothing answered
+tap "systemctl start is an agent"             leaves_nothing answered_by_systemctl
+tap "a stop while agents are asked"           leaves_nothing stopped_while_asking
+tap "SIGKILL while agents are asked"          leaves_nothing killed_while_asking
+
+# --- other kinds of encryption --------------------------------------------------------------------------------------
+
+# The key of LUKS1 is what cryptsetup itself makes with few iterations; the file system inside is all there is.
+luks1() {
+    local file=$smoke_work/one.luks
+    truncate -s 24M "$file"
+    cryptsetup luksFormat -q --type luks1 --pbkdf-force-iterations 1000 "$file" "$smoke_work/key" 2>/dev/null
+    fill "$file"
+    opens "$file"
+    # the iterations of the digest and of the first slot, as big-endian numbers
+    cp "$file" "$smoke_work/absurd.luks"
+    printf '\xff\xff\xff\xff' | dd of="$smoke_work/absurd.luks" bs=1 seek=164 conv=notrunc status=none
+    refuse "4294967295 iterations" --image-key-file="$smoke_work/key" -i "$smoke_work/absurd.luks"
+    cp "$file" "$smoke_work/absurd.luks"
+    printf '\x77\x35\x94\x00' | dd of="$smoke_work/absurd.luks" bs=1 seek=212 conv=notrunc status=none
+    refuse "2000000000 iterations" --image-key-file="$smoke_work/key" -i "$smoke_work/absurd.luks"
+    refuse "not its key" --image-key-file="$smoke_work/wrong" -i "$file"
+    rm "$file" "$smoke_work/absurd.luks"
+}
+fill() {   # FILE
+    cryptsetup open --key-file "$smoke_work/key" "$1" making
+    mkfs.ext4 -q -O ^has_journal -d "$bb" /dev/mapper/making
+    cryptsetup close making
+}
+opens() {   # FILE ARG…
+    local file=$1
+    shift
+    equal "$(run "$@" --image-key-file="$smoke_work/key" -i "$file" sh -c 'echo kept >/root/x; cat /root/x')" kept
+    equal "$(run --read-only "$@" --image-key-file="$smoke_work/key" -i "$file" cat /root/x)" kept
+    equal "$(run -x "$@" --image-key-file="$smoke_work/key" -i "$file" cat /root/x)" kept
+}
+integrity() {
+    local file=$smoke_work/integrity.luks
+    truncate -s 40M "$file"
+    cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --luks2-metadata-size 16k \
+        --luks2-keyslots-size 1M --integrity hmac-sha256 "$file" "$smoke_work/key" >/dev/null 2>"$smoke_work/err" ||
+        { cat "$smoke_work/err"; fail "cryptsetup"; }
+    fill "$file"
+    opens "$file"
+    opens "$file" --image-policy=root=encryptedwithintegrity
+    opens "$file" --image-policy=root=encrypted
+    refuse "policy" --image-policy=root=encryptedwithintegrity --image-key-file="$smoke_work/key" -i "$smoke_work/root.luks"
+    refuse "policy" --image-policy=root=unprotected --image-key-file="$smoke_work/key" -i "$file"
+    start --image-key-file="$smoke_work/key" -i "$file" sh -c 'echo up; sleep 60'
+    until_shown up 30
+    equal "$(find /dev/mapper -name '*_dif' | wc -l)" 1 "devices that check"
+    kill -KILL "$supervisor"; wait "$supervisor" || true
+}
+damaged() {   # what was changed is not read; most of the disk is one file
+    local file=$smoke_work/integrity.luks i
+    run --image-key-file="$smoke_work/key" -i "$file" sh -c 'dd if=/dev/urandom of=/root/large bs=1M count=16 2>/dev/null'
+    equal "$(run --read-only --image-key-file="$smoke_work/key" -i "$file" sh -c 'cat /root/large | wc -c')" $((16 << 20))
+    for i in {14..34}; do dd if=/dev/zero of="$file" bs=64K seek=$((i * 16)) count=1 conv=notrunc status=none; done
+    equal "$(run --read-only --image-key-file="$smoke_work/key" -i "$file" \
+        sh -c 'cat /root/large >/dev/null 2>&1 && echo whole || echo refused')" refused
+    rm "$file"
+}
+# a header that says so and is not
+pretended() {
+    costly "$smoke_work/pretended.luks" '"tokens":{}' '"tokens":{"9":{"type":"x","keyslots":[],"integrity":1}}'
+    refuse "not encrypted with integrity" --image-policy=root=encryptedwithintegrity \
+        --image-key-file="$smoke_work/key" -i "$smoke_work/pretended.luks"
+    rm "$smoke_work/pretended.luks"
+}
+
+tap "LUKS1"                                   leaves_nothing luks1
+tap "encryption with integrity"               leaves_nothing integrity
+tap "damage to what is encrypted so"          leaves_nothing damaged
 
 # --- what can be done with it --------------------------------------------------------------------------------------
 
@@ -160,6 +298,7 @@ opened() { run --image-key-file="$smoke_work/key" -i "$1" true; }
 pbkdf2='"type":"pbkdf2","hash":"sha256","iterations":1000'
 costly "$smoke_work/same.luks" x x
 costly "$smoke_work/memory.luks" "$pbkdf2" '"type":"argon2id","time":4,"memory":100000000,"cpus":4'
+costly "$smoke_work/negative.luks" "$pbkdf2" '"type":"argon2id","time":4,"memory":-1,"cpus":4'
 costly "$smoke_work/passes.luks" "$pbkdf2" '"type":"argon2id","time":4000000,"memory":65536,"cpus":1'
 costly "$smoke_work/iterations.luks" "$pbkdf2" '"type":"pbkdf2","hash":"sha256","iterations":2000000000'
 costly "$smoke_work/digest.luks" '"iterations":1000,"salt"' '"iterations":2000000000,"salt"'
@@ -170,6 +309,8 @@ head -c 600K "$smoke_work/root.luks" >"$smoke_work/short.luks"
 
 tap "a bare partition, edited in vain"        leaves_nothing opened "$smoke_work/same.luks"
 tap "100 GB of memory"                        leaves_nothing refuse "MiB of memory" --image-key-file="$smoke_work/key" -i "$smoke_work/memory.luks"
+tap "memory below nothing"                    leaves_nothing refuse "root partition" --image-key-file="$smoke_work/key" -i "$smoke_work/negative.luks"
+tap "integrity that is none"                  leaves_nothing pretended
 tap "hours of passes"                         leaves_nothing refuse "passes" --image-key-file="$smoke_work/key" -i "$smoke_work/passes.luks"
 tap "hours of iterations"                     leaves_nothing refuse "iterations" --image-key-file="$smoke_work/key" -i "$smoke_work/iterations.luks"
 tap "hours to check the key"                  leaves_nothing refuse "iterations" --image-key-file="$smoke_work/key" -i "$smoke_work/digest.luks"
