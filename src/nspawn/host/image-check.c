@@ -134,28 +134,52 @@ static int open_signals(void) {
         return fd < 0 ? -errno : fd;
 }
 
-/* False at the end of the output. */
-static bool show_output(int fd, const char *program) {
+/* What it has said of a line that is not whole yet is kept. */
+typedef struct Output {
+        int fd;
+        size_t n;
         char text[512];
-        ssize_t n = read(fd, text, sizeof(text));
+} Output;
 
-        for (ssize_t from = 0, to; from < n; from = to + 1) {
-                for (to = from; to < n && text[to] != '\n' && text[to] != '\r'; to++)
-                        ;
-                if (to > from)
-                        log_debug("%s: %.*s", program, (int) (to - from), text + from);
+static void close_output(Output *output) {
+        output->fd = safe_close(output->fd);
+}
+
+/* Up to the end of the last whole line, or all of it. */
+static void show_lines(Output *output, const char *program, bool all) {
+        size_t from = 0;
+
+        for (size_t to = 0; to < output->n; to++)
+                if (output->text[to] == '\n' || output->text[to] == '\r') {
+                        if (to > from)
+                                log_debug("%s: %.*s", program, (int) (to - from), output->text + from);
+                        from = to + 1;
+                }
+        if (from < output->n && (all || (from == 0 && output->n == sizeof(output->text)))) {
+                log_debug("%s: %.*s", program, (int) (output->n - from), output->text + from);
+                from = output->n;
         }
+        output->n -= from;
+        memmove(output->text, output->text + from, output->n);
+}
+
+/* False at the end of the output. */
+static bool show_output(Output *output, const char *program) {
+        ssize_t n = read(output->fd, output->text + output->n, sizeof(output->text) - output->n);
+
+        output->n += n > 0 ? (size_t) n : 0;
+        show_lines(output, program, n <= 0);
         return n > 0;
 }
 
 /* Until the process has ended: 0, or -ETIMEDOUT, or -ECANCELED if signal_fd (may be none) has something. */
-static int watch(int pidfd, int *output_fd, int signal_fd, int64_t msec, const char *program) {
+static int watch(int pidfd, Output *output, int signal_fd, int64_t msec, const char *program) {
         int64_t end = (int64_t) clock_usec() / 1000 + msec;
 
         for (;;) {
                 struct pollfd p[] = {
                         { .fd = pidfd, .events = POLLIN },
-                        { .fd = *output_fd, .events = POLLIN },
+                        { .fd = output->fd, .events = POLLIN },
                         { .fd = signal_fd, .events = POLLIN },
                 };
                 int64_t left = end - (int64_t) clock_usec() / 1000;
@@ -164,8 +188,8 @@ static int watch(int pidfd, int *output_fd, int signal_fd, int64_t msec, const c
                         return -ETIMEDOUT;
                 if (poll(p, ELEMENTSOF(p), (int) left) < 0 && errno != EINTR)
                         return -errno;
-                if (p[1].revents && !show_output(*output_fd, program))
-                        *output_fd = safe_close(*output_fd);
+                if (p[1].revents && !show_output(output, program))
+                        output->fd = safe_close(output->fd);
                 else if (p[0].revents)
                         return 0;
                 if (p[2].revents)
@@ -174,14 +198,15 @@ static int watch(int pidfd, int *output_fd, int signal_fd, int64_t msec, const c
 }
 
 /* Asked first, a checker ends at a point from which the next one goes on. */
-static void end_checker(int pidfd, int *output_fd, const char *program) {
+static void end_checker(int pidfd, Output *output, const char *program) {
         (void) process_signal(pidfd, SIGTERM);
-        (void) watch(pidfd, output_fd, -EBADF, GRACE_MSEC, program);
+        (void) watch(pidfd, output, -EBADF, GRACE_MSEC, program);
         process_kill_and_reap(pidfd);
 }
 
 static int run(size_t i, int device_fd, siginfo_t *ret) {
-        _cleanup_close_ int pidfd = -EBADF, output = -EBADF, signals = open_signals();
+        _cleanup_close_ int pidfd = -EBADF, signals = open_signals();
+        _cleanup_(close_output) Output output = { .fd = -EBADF };
         pid_t own = getpid(), pid;
         int pipe_fds[2], r;
 
@@ -189,7 +214,7 @@ static int run(size_t i, int device_fd, siginfo_t *ret) {
                 return TAKE_FD(signals);
         if (pipe2(pipe_fds, O_CLOEXEC) < 0)
                 return -errno;
-        output = pipe_fds[0];
+        output.fd = pipe_fds[0];
         pid = process_clone(0, -EBADF, &pidfd);
         if (pid == 0)
                 run_checker(i, own, device_fd, pipe_fds[1]);
