@@ -38,7 +38,7 @@ TEST(the_manager_hears_of_it) {
 
         progress_show(&progress, "copying: %i", 1);
         expect(fd, ""); /* what is over soon is no news */
-        progress.next_tell_msec = 1;
+        progress.next_tell_usec = 1;
         progress_show(&progress, "copying: %i", 2);
         expect(fd, "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=copying: 2");
         progress_show(&progress, "copying: %i", 3);
@@ -55,7 +55,7 @@ static void pass_on(const char *line, void *userdata) {
 
 TEST(a_stage_passes_it_on) {
         _cleanup_close_ int fd = become_notified();
-        Progress progress = { .quiet = true, .pass_on = pass_on, .userdata = passed, .next_tell_msec = 1 };
+        Progress progress = { .quiet = true, .pass_on = pass_on, .userdata = passed, .next_tell_usec = 1 };
 
         progress_show(&progress, "%s", "half");
         expect(fd, "");

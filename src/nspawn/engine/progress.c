@@ -10,38 +10,32 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SHOW_EVERY_MSEC 100u
-#define TELL_EVERY_MSEC 5000u
+#include "clock.h"
+
+#define SHOW_EVERY_USEC 100000u
+#define TELL_EVERY_USEC 5000000u
 #define PATIENCE_USEC "30000000"
 #define WIPE "\r\033[K"
 
-static uint64_t now_msec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
-
-static bool is_due(uint64_t now, uint64_t *next_msec, uint64_t every_msec) {
-        if (now < *next_msec)
+static bool is_due(uint64_t now, uint64_t *next_usec, uint64_t every_usec) {
+        if (now < *next_usec)
                 return false;
-        *next_msec = now + every_msec;
+        *next_usec = now + every_usec;
         return true;
 }
 
 void progress_show(Progress *progress, const char *format, ...) {
-        uint64_t now = now_msec();
+        uint64_t now = clock_usec();
         bool show, tell;
         char line[128];
         va_list ap;
 
-        if (progress->next_tell_msec == 0)
-                progress->next_tell_msec = now + TELL_EVERY_MSEC; /* most things are over before */
-        show = is_due(now, &progress->next_show_msec, SHOW_EVERY_MSEC) && !progress->quiet && isatty(STDERR_FILENO);
-        tell = is_due(now, &progress->next_tell_msec, TELL_EVERY_MSEC);
+        if (progress->next_tell_usec == 0)
+                progress->next_tell_usec = now + TELL_EVERY_USEC; /* most things are over before */
+        show = is_due(now, &progress->next_show_usec, SHOW_EVERY_USEC) && !progress->quiet && isatty(STDERR_FILENO);
+        tell = is_due(now, &progress->next_tell_usec, TELL_EVERY_USEC);
         if (!show && !tell)
                 return;
         va_start(ap, format);

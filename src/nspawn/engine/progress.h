@@ -14,7 +14,7 @@ typedef struct Progress {
         void (*pass_on)(const char *line, void *userdata);
         void *userdata;
         bool shown;
-        uint64_t next_show_msec, next_tell_msec; /* 0 at first */
+        uint64_t next_show_usec, next_tell_usec; /* 0 at first */
 } Progress;
 
 /* Call it as often as you like: it shows a line now and then. */

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "engine/progress.h"
 #include "fd.h"
 #include "file-system-state.h"
 #include "host/confinement.h"
@@ -31,6 +32,7 @@
 #include "process.h"
 
 #define LIMIT_MSEC (10 * 60 * 1000)
+#define LOOK_EVERY_MSEC 1000 /* whether the service manager wants to hear of it */
 #define GRACE_MSEC 3000
 #define MEMORY_MAX (UINT64_C(4) << 30)
 #define DEVICE_FD 3
@@ -174,7 +176,8 @@ static bool show_output(Output *output, const char *program) {
 
 /* Until the process has ended: 0, or -ETIMEDOUT, or -ECANCELED if signal_fd (may be none) has something. */
 static int watch(int pidfd, Output *output, int signal_fd, int64_t msec, const char *program) {
-        int64_t end = (int64_t) clock_usec() / 1000 + msec;
+        int64_t start = (int64_t) clock_usec() / 1000;
+        Progress progress = { .quiet = true };
 
         for (;;) {
                 struct pollfd p[] = {
@@ -182,11 +185,12 @@ static int watch(int pidfd, Output *output, int signal_fd, int64_t msec, const c
                         { .fd = output->fd, .events = POLLIN },
                         { .fd = signal_fd, .events = POLLIN },
                 };
-                int64_t left = end - (int64_t) clock_usec() / 1000;
+                int64_t passed = (int64_t) clock_usec() / 1000 - start;
 
-                if (left <= 0)
+                if (passed >= msec)
                         return -ETIMEDOUT;
-                if (poll(p, ELEMENTSOF(p), (int) left) < 0 && errno != EINTR)
+                progress_show(&progress, "%s has run for %i s", program, (int) (passed / 1000));
+                if (poll(p, ELEMENTSOF(p), (int) MIN(msec - passed, LOOK_EVERY_MSEC)) < 0 && errno != EINTR)
                         return -errno;
                 if (p[1].revents && !show_output(output, program))
                         output->fd = safe_close(output->fd);
