@@ -153,6 +153,8 @@ static int make_console(Machine *m) {
                 .lossy = m->config->payload.mode == START_BOOT,
                 .input_fd = STDIN_FILENO,
                 .output_fd = STDOUT_FILENO,
+                .rows = m->config->oci.rows,
+                .columns = m->config->oci.columns,
                 .hotkey = on_hotkey,
                 .drained = on_drained,
                 .userdata = m,

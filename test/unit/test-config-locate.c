@@ -230,7 +230,7 @@ TEST(cleanup) {
         ASSERT_STREQ(c.source.machine, "gone");
         ASSERT_EQ(parse_line("--cleanup", &s), 1);
         ASSERT_ERR(config_locate(&s, NULL), -EINVAL);
-        ASSERT_LOGGED("--cleanup needs --machine=, --directory=, --image= or --mstack=");
+        ASSERT_LOGGED("--cleanup needs --machine=, --directory=, --image=, --mstack= or --oci-bundle=");
 }
 
 TEST_MAIN

@@ -226,7 +226,14 @@ typedef struct AddressFamilies {
         uint64_t listed;
 } AddressFamilies;
 
+/* All that the command starts with, instead of what is usual and of what follows from the network. */
+typedef struct CapabilitySets {
+        bool set;
+        uint64_t bounding, permitted, inheritable, ambient;
+} CapabilitySets;
+
 typedef struct SecurityConfig {
+        CapabilitySets capabilities; /* a bundle's: what is added and dropped counts on top of it */
         uint64_t capability_add, capability_drop, ambient; /* bit n is capability n; all ones for "all" */
         bool no_new_privileges;
         bool nesting; /* the machine is to run machines and containers itself */
@@ -268,7 +275,13 @@ static inline bool forward_journal_is_limited(const ForwardJournalConfig *c) {
         return c->max_use.set || c->keep_free.set || c->max_file_size.set || c->max_files.set;
 }
 
-typedef enum MountKind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_OVERLAY, MOUNT_INACCESSIBLE } MountKind;
+typedef enum MountKind {
+        MOUNT_BIND,
+        MOUNT_TMPFS,
+        MOUNT_OVERLAY,
+        MOUNT_INACCESSIBLE,
+        MOUNT_FILE_SYSTEM, /* a new one of a type, as a bundle asks for it */
+} MountKind;
 
 /* Whose the files of a bind are in the guest. */
 typedef enum BindIdmap {
@@ -296,7 +309,10 @@ typedef struct CustomMount {
         char *upper;           /* overlay only; NULL when read-only, "" for a temporary directory */
         bool upper_in_guest;
         char *destination; /* absolute, inside the guest */
-        char *options;     /* tmpfs: mount options as given, "mode=0755" if none were; else NULL */
+        char *type;        /* file system: its type, else NULL */
+        char *options;     /* tmpfs: mount options as given, "mode=0755" if none were; file system: its own or NULL */
+        uint64_t attributes; /* MOUNT_ATTR_* that a bundle asks for */
+        bool private_mount; /* a bundle's: what the host mounts below the source later does not show */
         bool read_only, recursive, optional;
         BindIdmap idmap;
         BindMap map;
@@ -314,6 +330,27 @@ static inline bool mounts_have_root(const MountsConfig *mounts) {
                         return true;
         return false;
 }
+
+/* What only an OCI bundle says. What there is an option for as well is where that option's value is. */
+typedef struct OciConfig {
+        char *bundle; /* absolute path on the host; NULL: the machine is not made from one */
+
+        char **environment; /* all of it, but for what options add */
+        CapabilitySets capabilities;
+        bool user_set;
+        uid_t uid;
+        gid_t gid;
+        gid_t *groups;
+        size_t n_groups;
+        bool umask_set;
+        mode_t umask;
+        unsigned rows, columns; /* of the console where no terminal says it; 0: as usual */
+
+        MountsConfig mounts; /* not after config_resolve(): in the machine's then */
+        bool writable_sysfs;
+        char **masked, **read_only; /* paths in the guest */
+        unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE; 0: as usual */
+} OciConfig;
 
 typedef struct Credential {
         char *id;
@@ -366,10 +403,17 @@ typedef struct MachineConfig {
         IntegrationConfig integration;
         ForwardJournalConfig forward_journal;
         MountsConfig mounts;
+        OciConfig oci;
         CredentialsConfig credentials;
         OutputConfig output;
         EnvironmentConfig env;
 } MachineConfig;
+
+/* A bundle's tree mostly lacks the places for what is mounted in it: they are made before it becomes read-only. */
+static inline bool config_root_is_closed_last(const MachineConfig *config) {
+        return config->oci.bundle && config->source.read_only && config->source.volatile_mode == VOLATILE_NO &&
+                !mounts_have_root(&config->mounts);
+}
 
 /* Frees what config holds and leaves it zeroed. */
 void machine_config_free(MachineConfig *config);

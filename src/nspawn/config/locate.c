@@ -191,6 +191,20 @@ static int name_from_path(const char *path, const char *kind_suffix, char **ret)
         return 0;
 }
 
+/* A bundle's root is mostly called "rootfs"; and no settings file belongs to it. */
+static int name_bundle(Settings *cli) {
+        const char *machine = cli->value.source.machine;
+        _cleanup_free_ char *real = NULL;
+
+        if (machine) {
+                cli->plain_name = strdup(machine);
+                return cli->plain_name ? 0 : log_oom();
+        }
+        if (streq(base_name(cli->value.oci.bundle), ".."))
+                real = realpath(cli->value.oci.bundle, NULL);
+        return name_from_path(real ?: cli->value.oci.bundle, "", &cli->plain_name);
+}
+
 /* Name and parent are those of the path as it was given, so that a symlink names the machine. Only a path
  * that has no name of its own, like "..", is taken for what it leads to. All versions of a tree have the name of
  * the directory they are in. */
@@ -210,6 +224,8 @@ static int name_tree(Settings *cli) {
         if (r < 0)
                 return r;
         named = streq(base_name(given), "..") ? *path : given;
+        if (cli->value.oci.bundle)
+                return name_bundle(cli);
 
         if (*base_name(named)) {
                 cli->tree_parent = strndup(named, MAX((size_t) (base_name(named) - named - 1), (size_t) 1));
@@ -247,8 +263,10 @@ int config_locate(Settings *cli, const char *const *search) {
                 log_error("--directory=, --image= and --mstack= cannot be used together");
                 return -EINVAL;
         }
+        if (source->cleanup && cli->value.oci.bundle)
+                return name_bundle(cli);
         if (source->cleanup && !source->machine && !source_path(source)) {
-                log_error("--cleanup needs --machine=, --directory=, --image= or --mstack=");
+                log_error("--cleanup needs --machine=, --directory=, --image=, --mstack= or --oci-bundle=");
                 return -EINVAL;
         }
         if (source->cleanup && source->machine) {

@@ -82,9 +82,10 @@ static bool refuse_ambient_boot(const Settings *s) {
 
 static bool refuse_ambient_outside(const Settings *s) {
         const SecurityConfig *c = &s->value.security;
-        uint64_t bounding = capability_default_set | c->capability_add;
+        const CapabilitySets *bundle = &s->value.oci.capabilities;
+        uint64_t bounding = (bundle->set ? bundle->bounding : capability_default_set) | c->capability_add;
 
-        if (network_is_private(&s->value.network))
+        if (network_is_private(&s->value.network) && !bundle->set)
                 bounding |= UINT64_C(1) << CAP_NET_ADMIN;
         bounding &= ~c->capability_drop;
         return (c->ambient & ~bounding) != 0;

@@ -7,14 +7,17 @@
 
 #include "config/resolve.h"
 
+#include <linux/mount.h>
 #include <sys/random.h>
 
 #include "config/command-line.h"
 #include "config/credentials.h"
 #include "config/locate.h"
 #include "config/names.h"
+#include "config/oci-bundle.h"
 #include "config/refusals.h"
 #include "config/settings-file.h"
+#include "config/value-types.h"
 #include "log.h"
 #include "strv.h"
 
@@ -90,6 +93,29 @@ static int add_journal_credential(CredentialsConfig *credentials) {
         return 0;
 }
 
+/* A bundle's mounts come first, so that those of the command line are on top. A sysfs of the machine's own network is
+ * mounted piece by piece, whoever asks for it. */
+static int add_bundle_mounts(MachineConfig *c) {
+        MountsConfig all = {};
+        int r = 0;
+
+        for (size_t i = 0; i < c->oci.mounts.n_items && r >= 0; i++) {
+                CustomMount *m = &c->oci.mounts.items[i];
+
+                if (c->network.private_network && streq_ptr(m->type, "sysfs"))
+                        c->oci.writable_sysfs = !(m->attributes & MOUNT_ATTR_RDONLY);
+                else
+                        r = value_add_mount(&all, m);
+        }
+        for (size_t i = 0; i < c->mounts.n_items && r >= 0; i++)
+                r = value_add_mount(&all, &c->mounts.items[i]);
+        value_destroy_mounts(&c->oci.mounts);
+        value_destroy_mounts(&c->mounts);
+        c->oci.mounts = (MountsConfig){};
+        c->mounts = all;
+        return r < 0 ? log_oom() : 0;
+}
+
 static int apply_implications(Settings *s, const char *plain_name) {
         MachineConfig *c = &s->value;
         NetworkConfig *n = &c->network;
@@ -98,6 +124,12 @@ static int apply_implications(Settings *s, const char *plain_name) {
         c->payload.mode = s->boot ? START_BOOT : s->as_pid2 ? START_STUB : START_COMMAND;
         n->veth = n->veth || n->bridge || n->zone;
         n->private_network = network_is_private(n);
+        if (c->oci.bundle) {
+                c->security.capabilities = c->oci.capabilities;
+                r = add_bundle_mounts(c);
+                if (r < 0)
+                        return r;
+        }
         c->source.read_only =
                 c->source.read_only || c->source.volatile_mode != VOLATILE_NO || mounts_have_root(&c->mounts);
 
@@ -126,7 +158,7 @@ static int apply_implications(Settings *s, const char *plain_name) {
 /* Moves the four sources into s, strongest first. */
 static int merge_all(Settings *cli, Settings *file, Settings *s) {
         _cleanup_settings_ Settings environment = {}, defaults = {};
-        bool override = file && cli->value.source.settings == SETTINGS_OVERRIDE;
+        bool override = file && cli->value.source.settings == SETTINGS_OVERRIDE && !cli->value.oci.bundle;
         int r;
 
         r = settings_from_environment(&environment);
@@ -178,7 +210,7 @@ static int load_file_of(const Settings *cli, Settings *ret) {
         const SourceConfig *source = &cli->value.source;
         SettingsMode mode = settings_has(cli, value.source.settings) ? source->settings : SETTINGS_YES;
 
-        if (source->cleanup)
+        if (source->cleanup || cli->value.oci.bundle)
                 return 0;
         return config_load_file(cli->plain_name, cli->tree_parent, mode, NULL, ret);
 }
@@ -192,6 +224,11 @@ int config_read(int argc, char *const argv[], MachineConfig *ret) {
                 return r;
         if (r == 0)
                 return command_line_show(&cli, stdout);
+        if (cli.value.oci.bundle && !cli.value.source.cleanup) {
+                r = oci_bundle_load(&cli, &file);
+                if (r < 0)
+                        return r;
+        }
         r = config_locate(&cli, NULL);
         if (r < 0)
                 return r;

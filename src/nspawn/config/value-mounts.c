@@ -8,26 +8,26 @@
 #include "parse.h"
 #include "strv.h"
 
-static void destroy_mount(CustomMount *m) {
+void value_destroy_mount(CustomMount *m) {
         strv_free(m->sources);
         free(m->source_in_guest);
         free(m->upper);
         free(m->destination);
+        free(m->type);
         free(m->options);
         free(m->map.user);
         free(m->map.group);
 }
 
-static void destroy_mounts(void *field) {
+void value_destroy_mounts(void *field) {
         MountsConfig *mounts = field;
 
         for (size_t i = 0; i < mounts->n_items; i++)
-                destroy_mount(&mounts->items[i]);
+                value_destroy_mount(&mounts->items[i]);
         free(mounts->items);
 }
 
-/* Moves *m to the end of the list. */
-static int add_mount(MountsConfig *mounts, CustomMount *m) {
+int value_add_mount(MountsConfig *mounts, CustomMount *m) {
         CustomMount *bigger = reallocarray(mounts->items, mounts->n_items + 1, sizeof(CustomMount));
 
         if (!bigger)
@@ -208,8 +208,8 @@ static int add_bind(const char *text, bool read_only, MountsConfig *mounts) {
 
         r = fill_bind(text, &m);
         if (r >= 0)
-                r = add_mount(mounts, &m);
-        destroy_mount(&m);
+                r = value_add_mount(mounts, &m);
+        value_destroy_mount(&m);
         return r;
 }
 
@@ -232,8 +232,8 @@ static int parse_tmpfs(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
         if (r < 0)
                 return r;
         m.options = strdup(isempty(text) ? "mode=0755" : text);
-        r = m.options ? add_mount(field, &m) : -ENOMEM;
-        destroy_mount(&m);
+        r = m.options ? value_add_mount(field, &m) : -ENOMEM;
+        value_destroy_mount(&m);
         return r;
 }
 
@@ -275,8 +275,8 @@ static int parse_overlay(const ValueType *type, ValueOrigin origin, const char *
         (void) origin;
         r = fill_overlay(text, &m);
         if (r >= 0)
-                r = add_mount(field, &m);
-        destroy_mount(&m);
+                r = value_add_mount(field, &m);
+        value_destroy_mount(&m);
         return r;
 }
 
@@ -288,8 +288,8 @@ static int parse_inaccessible(UNUSED_TYPE_ORIGIN, const char *text, void *field)
 
         r = value_make_guest_path(text, &m.destination);
         if (r >= 0)
-                r = streq(m.destination, "/") ? -EINVAL : add_mount(field, &m);
-        destroy_mount(&m);
+                r = streq(m.destination, "/") ? -EINVAL : value_add_mount(field, &m);
+        value_destroy_mount(&m);
         return r;
 }
 
@@ -339,7 +339,7 @@ static int parse_pivot(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
 #define DEFINE_MOUNT(id, function, text, ...)                                                                \
         const ValueType value_##id = { .size = sizeof(MountsConfig),                                         \
                                        .parse = function,                                                    \
-                                       .destroy = destroy_mounts,                                            \
+                                       .destroy = value_destroy_mounts,                                            \
                                        .expects = text,                                                      \
                                        __VA_ARGS__ }
 

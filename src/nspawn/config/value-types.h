@@ -87,6 +87,8 @@ extern const ValueType value_inaccessible;
 
 extern const ValueType value_pivot; /* PivotConfig */
 
+extern const ValueType value_oci_bundle; /* OciConfig, of which it is the path; in oci-bundle.c */
+
 /* The first parameters of a parse function that needs neither. */
 #define UNUSED_TYPE_ORIGIN _unused_ const ValueType *type, _unused_ ValueOrigin origin
 
@@ -100,3 +102,8 @@ int value_make_host_path(const char *text, char **ret);
 
 /* The same for a path in the guest: it must be absolute and without ".." parts. */
 int value_make_guest_path(const char *text, char **ret);
+
+/* For lists of mounts: frees all of them; moves *m to the end, or leaves it alone and gives -ENOMEM. */
+void value_destroy_mounts(void *field);
+void value_destroy_mount(CustomMount *m);
+int value_add_mount(MountsConfig *mounts, CustomMount *m) _must_check_;

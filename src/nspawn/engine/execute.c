@@ -69,6 +69,11 @@ static int clone_source(int source_fd, const Operation *o, bool *ret_directory) 
                 if (r < 0)
                         return r;
         }
+        if (o->flags & OPERATION_PRIVATE) {
+                r = mount_set_propagation(mount, "", MS_PRIVATE, recursive);
+                if (r < 0)
+                        return r;
+        }
         *ret_directory = S_ISDIR(st.st_mode);
         return TAKE_FD(mount);
 }

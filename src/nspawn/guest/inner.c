@@ -116,9 +116,9 @@ static int step_propagation(StageContext *context) {
         _cleanup_close_ int incoming = -EBADF, host = -EBADF;
         int r;
 
-        r = mount_set_propagation(context->root_fd, "", MS_SHARED, true);
+        r = mount_set_propagation(context->root_fd, "", context->config->oci.propagation ?: MS_SHARED, true);
         if (r < 0)
-                return log_error_errno(r, "cannot share the machine's mounts: %m");
+                return log_error_errno(r, "cannot set the propagation of the machine's mounts: %m");
         incoming = root_open(context->root_fd, "/run/host/incoming", O_PATH);
         if (incoming >= 0) {
                 r = mount_set_propagation(incoming, "", MS_SLAVE, false);

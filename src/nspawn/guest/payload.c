@@ -92,6 +92,35 @@ static int append_listen_fds(StageContext *context) {
         return r;
 }
 
+static int append_given(StageContext *context) {
+        int r = 0;
+
+        STRV_FOREACH(s, context->config->payload.environment)
+                if (r >= 0)
+                        r = strv_env_set(&context->environment, *s);
+        return r;
+}
+
+/* A bundle says what there is. HOME is filled in as its other runtimes do; and who asks for readiness, sockets or
+ * credentials has to be told where they are. */
+static int build_bundle_environment(StageContext *context) {
+        char ***e = &context->environment;
+        int r = 0;
+
+        STRV_FOREACH(s, context->config->oci.environment)
+                if (r >= 0)
+                        r = strv_append(e, *s);
+        if (r >= 0 && !strv_env_get(*e, "HOME"))
+                r = strv_append_printf(e, "HOME=%s", context->home);
+        if (r >= 0)
+                r = append_listen_fds(context);
+        if (r >= 0 && context->config->payload.notify_ready)
+                r = strv_append(e, "NOTIFY_SOCKET=/run/host/notify");
+        if (r >= 0 && context->config->credentials.n_items > 0)
+                r = strv_append(e, "CREDENTIALS_DIRECTORY=/run/host/credentials");
+        return r >= 0 ? append_given(context) : r;
+}
+
 static int build_environment(StageContext *context) {
         const char *manager = context->config->env.container_service ?: "systemd-nspawn";
         char ***e = &context->environment;
@@ -116,10 +145,7 @@ static int build_environment(StageContext *context) {
         STRV_FOREACH(s, context->facts->container_host)
                 if (r >= 0)
                         r = strv_append(e, *s);
-        STRV_FOREACH(s, context->config->payload.environment)
-                if (r >= 0)
-                        r = strv_env_set(e, *s);
-        return r;
+        return r >= 0 ? append_given(context) : r;
 }
 
 static int build_arguments(StageContext *context) {
@@ -136,7 +162,7 @@ static int build_arguments(StageContext *context) {
 int payload_prepare(StageContext *context) {
         int r;
 
-        r = build_environment(context);
+        r = context->config->oci.bundle ? build_bundle_environment(context) : build_environment(context);
         if (r >= 0)
                 r = build_arguments(context);
         return r < 0 ? log_oom() : 0;
@@ -213,7 +239,7 @@ int payload_execute(StageContext *context) {
         r = context->argv ? command_paths(context, &paths) : shell_paths(context, &paths);
         if (r < 0)
                 return log_oom();
-        (void) umask(0022);
+        (void) umask(context->config->oci.umask_set ? context->config->oci.umask : 0022);
         reset_signals(context->config->payload.mode);
         return starter_execute(&(StarterRequest){
                 .starter_fd = context->starter_fd,

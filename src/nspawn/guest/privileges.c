@@ -182,14 +182,14 @@ static int set_no_new_privileges(const SecurityPlan *plan) {
 
 int privileges_become(const SecurityPlan *plan, uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups) {
         const uint64_t for_seccomp = UINT64_C(1) << CAP_SYS_ADMIN;
-        const uint64_t for_payload = uid == 0 ? plan->capabilities : plan->ambient;
+        const uint64_t for_payload = plan->exact ? plan->permitted : uid == 0 ? plan->capabilities : plan->ambient;
         int r;
 
         r = drop_bounding(plan);
         if (r >= 0)
                 r = change_user(uid, gid, groups, n_groups);
         if (r >= 0)
-                r = set_capabilities(for_payload | for_seccomp, plan->ambient);
+                r = set_capabilities(for_payload | plan->ambient | for_seccomp, plan->inheritable);
         if (r >= 0)
                 r = raise_ambient(plan->ambient);
         if (r >= 0)

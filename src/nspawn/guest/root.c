@@ -64,7 +64,7 @@ int root_attach(StageContext *context) {
                 if (r < 0)
                         return r;
         }
-        if (r >= 0 && source->read_only)
+        if (r >= 0 && source->read_only && !config_root_is_closed_last(context->config))
                 r = mount_set_attributes(context->tree_fd, MOUNT_ATTR_RDONLY, 0, true);
         if (r >= 0)
                 r = root_stack(context, context->tree_fd, &context->root_fd);

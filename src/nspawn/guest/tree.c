@@ -92,7 +92,7 @@ static int check(StageContext *context) {
         int r;
 
         if (context->config->payload.mode != START_BOOT) {
-                if (!root_exists(context->root_fd, "/usr"))
+                if (!context->config->oci.bundle && !root_exists(context->root_fd, "/usr"))
                         return log_error_errno(-ENOENT, "%s: not an operating system tree (it has no /usr)", tree);
                 return 0;
         }

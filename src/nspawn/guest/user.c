@@ -19,10 +19,12 @@
 #include "guest/privileges.h"
 #include "guest/starter.h"
 #include "log.h"
+#include "path-in-root.h"
 
 #define ANSWER_MAX (64u * 1024u)
 #define GROUPS_MAX 65536u
 #define GETENT_TIMEOUT_SEC 10u
+#define PASSWD_MAX (1024u * 1024u)
 
 /* The guest's program gets none of the privileges that the stage still has, and cannot get at the stage, which is
  * not dumpable. */
@@ -172,12 +174,56 @@ static int use_bound(StageContext *context, int i) {
         return context->user_name && context->home && (!shell || context->shell) ? read_groups(context) : -ENOMEM;
 }
 
+/* The home of a number, as the machine's own list of users has it: no service is asked, and a home that cannot be found
+ * out is nothing to fail for. */
+static int find_home(StageContext *context) {
+        _cleanup_free_ char *text = NULL;
+        char *rest;
+
+        if (root_read_file(context->root_fd, "/etc/passwd", PASSWD_MAX, &text, NULL) < 0)
+                return 0;
+        rest = text;
+        for (char *line; (line = strsep(&rest, "\n"));) {
+                char *field[7] = {};
+                size_t n = 0;
+                uid_t uid;
+
+                while (n < ELEMENTSOF(field) && (field[n] = strsep(&line, ":")))
+                        n++;
+                if (n < ELEMENTSOF(field) || parse_id(field[2], &uid) < 0 || uid != context->uid || *field[5] != '/')
+                        continue;
+                context->home = strdup(field[5]);
+                return context->home ? 0 : -ENOMEM;
+        }
+        return 0;
+}
+
+/* A bundle gives numbers, of which nobody in the machine need know. */
+static int use_numbers(StageContext *context) {
+        const OciConfig *oci = &context->config->oci;
+
+        context->uid = oci->uid;
+        context->gid = oci->gid;
+        context->groups = calloc(oci->n_groups + 1, sizeof(gid_t));
+        if (!context->groups || asprintf(&context->user_name, "%u", oci->uid) < 0)
+                return log_oom();
+        for (size_t i = 0; i < oci->n_groups; i++)
+                context->groups[context->n_groups++] = oci->groups[i];
+        if (find_home(context) < 0)
+                return log_oom();
+        if (!context->home)
+                context->home = strdup(oci->uid == 0 ? "/root" : "/");
+        return context->home ? 0 : log_oom();
+}
+
 int user_resolve(StageContext *context) {
         const char *user = context->config->payload.user;
         _cleanup_free_ char *line = NULL;
         uid_t number;
         int bound, r;
 
+        if (!user && context->config->oci.user_set)
+                return use_numbers(context);
         if (!user || streq(user, "root") || streq(user, "0"))
                 return use_root(context);
 

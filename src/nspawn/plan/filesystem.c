@@ -31,7 +31,9 @@
 
 typedef enum Condition {
         ALWAYS,
-        TMPFS_TMP,       /* unless $SYSTEMD_NSPAWN_TMPFS_TMP=0 */
+        TMPFS_TMP,       /* unless $SYSTEMD_NSPAWN_TMPFS_TMP=0; not in a bundle, which has it as it says */
+        OWN_RUN,         /* the same of /run, which a bundle's tree may have filled */
+        TREES_RUN,       /* then only what we tell the payload is a file system of its own */
         HOST_NETWORK,
         PRIVATE_NETWORK,
         CGROUP_NAMESPACE, /* unless $SYSTEMD_NSPAWN_USE_CGNS=0 */
@@ -45,6 +47,8 @@ typedef enum Condition {
         NESTING_HOST_NETWORK,
         NESTING_PRIVATE_NETWORK,
         SYS_NET_WRITABLE, /* /proc/sys/net is the guest's own, or was asked for */
+        SYS_READ_ONLY, /* /sys is of parts, and a bundle does not want to write there */
+        ROOT_READ_ONLY_LAST,
 } Condition;
 
 typedef struct Row {
@@ -98,9 +102,10 @@ static const Row outer_rows[] = {
         DEVICE(HAVE_FUSE, "fuse", 10, 229),
         DEVICE(HAVE_TUN, "net/tun", 10, 200),
 
-        MOUNT(ALWAYS, "/run", "tmpfs", "mode=755,size=20%,nr_inodes=800k", NOSUID | NODEV | STRICTATIME),
-        DIRECTORY(ALWAYS, "/run/host", 0755),
-        { ALWAYS, { .kind = OPERATION_BIND_SELF, .where = "/run/host", .what = "/run/host" } },
+        MOUNT(OWN_RUN, "/run", "tmpfs", "mode=755,size=20%,nr_inodes=800k", NOSUID | NODEV | STRICTATIME),
+        DIRECTORY(OWN_RUN, "/run/host", 0755),
+        { OWN_RUN, { .kind = OPERATION_BIND_SELF, .where = "/run/host", .what = "/run/host" } },
+        MOUNT(TREES_RUN, "/run/host", "tmpfs", "mode=755,size=4m,nr_inodes=1k", NOSUID | NODEV | STRICTATIME),
         DIRECTORY(ALWAYS, "/run/host/incoming", 0600),
         DIRECTORY(ALWAYS, "/run/host/inaccessible", 0755),
         NODE(ALWAYS, "/run/host/inaccessible/reg", S_IFREG, 0),
@@ -148,8 +153,16 @@ static const Row inner_rows[] = {
 
 /* After the user's mounts, for which places have to be made. */
 static const Row last_rows[] = {
-        { PRIVATE_NETWORK, { .kind = OPERATION_REMOUNT, .where = "/sys", .attributes = RO } },
+        { SYS_READ_ONLY, { .kind = OPERATION_REMOUNT, .where = "/sys", .attributes = RO } },
+        { ROOT_READ_ONLY_LAST, { .kind = OPERATION_REMOUNT, .where = "/", .attributes = RO } },
 };
+
+static const CustomMount *find_custom(const MountsConfig *mounts, const char *destination) {
+        for (size_t i = mounts->n_items; i-- > 0;)
+                if (streq(mounts->items[i].destination, destination))
+                        return &mounts->items[i];
+        return NULL;
+}
 
 static bool applies(Condition condition, const MachineConfig *config, const HostFacts *facts) {
         const ApiVfsWritable writable = config->env.api_vfs_writable;
@@ -158,7 +171,11 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
         case ALWAYS:
                 return true;
         case TMPFS_TMP:
-                return config->env.tmpfs_tmp;
+                return config->env.tmpfs_tmp && !config->oci.bundle;
+        case OWN_RUN:
+                return !config->oci.bundle || find_custom(&config->mounts, "/run");
+        case TREES_RUN:
+                return config->oci.bundle && !find_custom(&config->mounts, "/run");
         case HOST_NETWORK:
                 return !config->network.private_network;
         case PRIVATE_NETWORK:
@@ -168,9 +185,9 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
         case HOST_CGROUPS:
                 return !config->env.use_cgns;
         case HAVE_FUSE:
-                return facts->have_fuse;
+                return facts->have_fuse && !config->oci.bundle;
         case HAVE_TUN:
-                return facts->have_tun;
+                return facts->have_tun && !config->oci.bundle;
         case MESSAGE_QUEUES:
                 return !config->env.share_ipc ||
                         uid_range_count(&config->users.range, facts->have_user_namespaces) == UINT32_MAX;
@@ -186,7 +203,11 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
                 return config->security.nesting && config->network.private_network;
         case SYS_NET_WRITABLE:
                 return writable == API_VFS_WRITABLE_NETWORK ||
-                        (writable == API_VFS_WRITABLE_NO && config->network.private_network);
+                        (writable == API_VFS_WRITABLE_NO && config->network.private_network && !config->oci.bundle);
+        case SYS_READ_ONLY:
+                return config->network.private_network && !config->oci.writable_sysfs;
+        case ROOT_READ_ONLY_LAST:
+                return config_root_is_closed_last(config);
         }
         return false;
 }
@@ -221,7 +242,9 @@ static const CustomMount *find_holder(const MountsConfig *mounts, const char *pa
 bool mounts_keep(const MountsConfig *mounts, const char *path) {
         const CustomMount *m = find_holder(mounts, path);
 
-        return m && !is_root(m) && m->kind != MOUNT_TMPFS && (m->kind != MOUNT_BIND || !isempty(m->sources[0]));
+        if (!m || is_root(m) || m->kind == MOUNT_TMPFS || streq_ptr(m->type, "tmpfs"))
+                return false;
+        return m->kind != MOUNT_BIND || !isempty(m->sources[0]);
 }
 
 /* In a directory that the user brought along nothing of ours is made: nodes, links and directories are left out, and
@@ -245,13 +268,6 @@ static bool adapt_to_users(const MountsConfig *mounts, Operation *o) {
         return true;
 }
 
-static const CustomMount *find_custom(const MountsConfig *mounts, const char *destination) {
-        for (size_t i = mounts->n_items; i-- > 0;)
-                if (streq(mounts->items[i].destination, destination))
-                        return &mounts->items[i];
-        return NULL;
-}
-
 static bool replaces_default(const Row *rows, size_t n, const MachineConfig *config, const HostFacts *facts,
                              const CustomMount *m) {
         if (m->kind == MOUNT_INACCESSIBLE)
@@ -264,7 +280,7 @@ static bool replaces_default(const Row *rows, size_t n, const MachineConfig *con
 }
 
 static uint64_t bind_attributes(const CustomMount *m) {
-        return m->read_only ? RO : 0;
+        return m->attributes | (m->read_only ? RO : 0);
 }
 
 static OwnerMap owner_map(const HostFacts *facts, size_t i, const BindMap *map) {
@@ -294,6 +310,16 @@ static Operation operation_from_custom(const MountsConfig *mounts, const CustomM
                 o.idmap = m->idmap;
                 if (o.idmap == BIND_IDMAP_USER)
                         o.owner = owner_map(facts, o.custom_index, &m->map);
+                if (m->attributes & MOUNT_ATTR__ATIME)
+                        o.clear = MOUNT_ATTR__ATIME;
+                if (m->private_mount)
+                        o.flags |= OPERATION_PRIVATE;
+                break;
+        case MOUNT_FILE_SYSTEM:
+                o.kind = OPERATION_MOUNT;
+                o.what = m->type;
+                o.options = m->options;
+                o.flags = 0;
                 break;
         case MOUNT_TMPFS:
                 o.kind = OPERATION_MOUNT;
@@ -331,7 +357,8 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
                 else if (m || !adapt_to_users(&config->mounts, &o))
                         continue;
                 /* The whole of /sys is writable on request, and so are its parts. */
-                if (config->env.api_vfs_writable == API_VFS_WRITABLE_YES && path_below(o.where, "/sys"))
+                if ((config->env.api_vfs_writable == API_VFS_WRITABLE_YES && path_below(o.where, "/sys")) ||
+                    (o.kind == OPERATION_SYSFS && config->oci.writable_sysfs))
                         o.attributes &= ~(uint64_t) RO;
                 r = operation_list_append(list, &o, 1);
                 if (r < 0)
@@ -417,6 +444,29 @@ static int append_custom(FilesystemPlan *plan, const MachineConfig *config, cons
         return 0;
 }
 
+/* What a bundle wants to be hidden and only read, wherever it comes from: after all is mounted. */
+static int append_paths(OperationList *list, const MachineConfig *config) {
+        STRV_FOREACH(path, config->oci.read_only) {
+                const Operation o = {
+                        .kind = OPERATION_BIND_SELF,
+                        .where = *path,
+                        .what = *path,
+                        .attributes = RO,
+                        .flags = OPERATION_EXISTING | OPERATION_OPTIONAL | OPERATION_RECURSIVE,
+                };
+
+                if (operation_list_append(list, &o, 1) < 0)
+                        return log_oom();
+        }
+        STRV_FOREACH(path, config->oci.masked) {
+                const Operation o = { .kind = OPERATION_MASK, .where = *path, .flags = OPERATION_OPTIONAL };
+
+                if (operation_list_append(list, &o, 1) < 0)
+                        return log_oom();
+        }
+        return 0;
+}
+
 /* Files under /run/host that tell the payload about its host and its manager. */
 static int append_host_files(FilesystemPlan *plan, const MachineConfig *config, const HostFacts *facts) {
         const char *manager = config->env.container_service ?: "systemd-nspawn";
@@ -480,6 +530,9 @@ int filesystem_plan(const MachineConfig *config, const HostFacts *facts, Filesys
         if (r < 0)
                 return r;
         r = append_custom(&plan, config, facts);
+        if (r < 0)
+                return r;
+        r = append_paths(&plan.inner, config);
         if (r < 0)
                 return r;
         r = append_rows(&plan.inner, last_rows, ELEMENTSOF(last_rows), config, facts);

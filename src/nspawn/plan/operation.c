@@ -38,7 +38,10 @@ static void print_attributes(uint64_t attributes, const char *sign, FILE *f) {
                 { MOUNT_ATTR_NOSUID, "nosuid" },
                 { MOUNT_ATTR_NODEV, "nodev" },
                 { MOUNT_ATTR_NOEXEC, "noexec" },
+                { MOUNT_ATTR_NOATIME, "noatime" },
                 { MOUNT_ATTR_STRICTATIME, "strictatime" },
+                { MOUNT_ATTR_NODIRATIME, "nodiratime" },
+                { MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -86,6 +89,8 @@ void operation_print(const Operation *o, FILE *f) {
                 fputs(" recursive", f);
         if ((o->flags & OPERATION_EXISTING) && o->kind != OPERATION_BIND_SELF) /* of these all are */
                 fputs(" existing", f);
+        if (o->flags & OPERATION_PRIVATE)
+                fputs(" private", f);
         if (o->flags & OPERATION_OPTIONAL)
                 fputs(" optional", f);
         fputc('\n', f);

@@ -30,6 +30,7 @@ typedef enum OperationFlags {
         OPERATION_RECURSIVE = 1 << 1, /* with the mounts below the source */
         OPERATION_EXISTING = 1 << 2,  /* the target is never made */
         OPERATION_SHALLOW = 1 << 3,   /* recursive if all that can be mapped, else not: with a warning */
+        OPERATION_PRIVATE = 1 << 4,   /* what the host mounts below the source later does not show */
 } OperationFlags;
 
 /* One user and one group of the host, and who they are in the guest. */

@@ -26,11 +26,12 @@
 /* A user namespace gives all capabilities over itself, whatever the supervisor has. */
 static uint64_t plan_capabilities(const SecurityConfig *config, bool private_network, bool user_namespace,
                                   const SecurityFacts *facts) {
-        uint64_t set = capability_default_set | config->capability_add, lacking;
+        const CapabilitySets *bundle = &config->capabilities;
+        uint64_t set = (bundle->set ? bundle->bounding : capability_default_set) | config->capability_add, lacking;
 
-        if (private_network)
+        if (private_network && !bundle->set)
                 set |= CAP(NET_ADMIN);
-        if (user_namespace && !private_network)
+        if (user_namespace && !private_network && !bundle->set)
                 set &= ~CAP(NET_BIND_SERVICE);
         set &= ~config->capability_drop;
         if (user_namespace)
@@ -41,6 +42,21 @@ static uint64_t plan_capabilities(const SecurityConfig *config, bool private_net
                 log_debug("capabilities left out because this process lacks them: mask %#llx",
                           (unsigned long long) lacking);
         return set & facts->capabilities;
+}
+
+/* What is not in the bounding set is left out of the others too, which are nobody's word but the bundle's. */
+static void plan_sets(const SecurityConfig *config, SecurityPlan *plan) {
+        const CapabilitySets *bundle = &config->capabilities;
+        const uint64_t added = config->ambient, present = plan->capabilities & ~config->capability_drop;
+
+        plan->permitted = plan->capabilities;
+        plan->ambient = plan->inheritable = added;
+        if (!bundle->set)
+                return;
+        plan->exact = true;
+        plan->permitted = (bundle->permitted | config->capability_add | added) & present;
+        plan->inheritable = (bundle->inheritable & present) | added;
+        plan->ambient = (bundle->ambient & present) | added;
 }
 
 static int check_ambient(uint64_t ambient, uint64_t capabilities) {
@@ -145,7 +161,6 @@ int security_plan(const SecurityConfig *config, bool private_network, bool user_
                   const SecurityFacts *facts, SecurityPlan *ret) {
         SecurityPlan plan = {
                 .capabilities = plan_capabilities(config, private_network, user_namespace, facts),
-                .ambient = config->ambient,
                 .no_new_privileges = config->no_new_privileges,
                 .oom_score_adjust_set = config->oom_score_adjust_set,
                 .oom_score_adjust = config->oom_score_adjust,
@@ -155,6 +170,7 @@ int security_plan(const SecurityConfig *config, bool private_network, bool user_
         };
         int r;
 
+        plan_sets(config, &plan);
         plan.seccomp = (SeccompPolicy){
                 .capabilities = plan.capabilities,
                 .allow = config->syscall_allow,

@@ -28,7 +28,9 @@ typedef struct LimitPlan {
 
 typedef struct SecurityPlan {
         uint64_t capabilities; /* the bounding set of the guest */
-        uint64_t ambient;      /* a subset of it */
+        uint64_t ambient, inheritable; /* subsets of it; without a bundle's word they are the same */
+        bool exact;            /* a bundle says what is permitted, whoever the user is */
+        uint64_t permitted;    /* a subset of capabilities */
         bool no_new_privileges;
         SeccompPolicy seccomp; /* borrows its lists from the configuration */
         LimitPlan limits[RLIM_NLIMITS];

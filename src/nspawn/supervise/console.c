@@ -92,7 +92,10 @@ static void enter_raw(Console *c) {
 /* — window size — */
 
 static void forward_window_size(Console *c) {
-        struct winsize size = { .ws_row = 24, .ws_col = 80 };
+        struct winsize size = {
+                .ws_row = (unsigned short) (c->settings.rows ?: 24),
+                .ws_col = (unsigned short) (c->settings.columns ?: 80),
+        };
 
         if (!has_guest(c))
                 return;

@@ -18,6 +18,8 @@ typedef struct ConsoleSettings {
         int input_fd;     /* the caller's standard input and output: borrowed, never changed, needed by */
         int output_fd;    /* console_new() only, and by the minder for ConsoleTerminal */
 
+        unsigned rows, columns; /* of the guest's terminal where the caller has none; 0: 24 and 80 */
+
         /* A hot key was typed. May detach, but not free the console. */
         void (*hotkey)(Hotkey key, void *userdata);
         /* The end of what console_drain() began: the console is silent now. May do anything, free

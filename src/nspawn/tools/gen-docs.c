@@ -6,13 +6,17 @@
  *     @OPTION long-name@        or @OPTION -j@ for an option that is a letter only
  *     @KEY Section.Key@
  *
- * on lines of their own, which become the terms of a .TP paragraph; several in a row share its text. A source
+ *     @OCI taken@              or @OCI refused@
+ *
+ * on lines of their own, which become the terms of a .TP paragraph; several in a row share its text. The last becomes a
+ * list of properties of OCI bundles. A source
  * that names one option must name them all, and likewise for keys: what is missing, unknown or named twice is
  * an error, and ends the build. */
 
 #include <stdarg.h>
 
 #include "config/command-line.h"
+#include "config/oci-bundle.h"
 
 static void print_words(const Setting *row, const char *separator) {
         char *text = NULL;
@@ -333,6 +337,41 @@ static char *directive(char *line, const char *word) {
         return name;
 }
 
+static void print_taken(const char *path, const char *refusal, void *userdata) {
+        bool *any = userdata;
+
+        if (refusal || !*path || endswith(path, "[]"))
+                return;
+        printf("%s\\fI", *any ? ",\n" : "");
+        print_roff(path);
+        printf("\\fR");
+        *any = true;
+}
+
+static void print_refused(const char *path, const char *refusal, void *userdata) {
+        (void) userdata;
+        if (!refusal)
+                return;
+        printf(".TP\n.I ");
+        print_roff(path);
+        printf("\n");
+        print_roff(refusal);
+        printf(".\n");
+}
+
+/* A word of the last kind of directive is not checked for being complete: it is, by being made of the tables. */
+static void expand_bundle(Expansion *e, const char *what) {
+        bool any = false;
+
+        if (streq(what, "taken")) {
+                oci_bundle_list(print_taken, &any);
+                printf(".\n");
+        } else if (streq(what, "refused"))
+                oci_bundle_list(print_refused, NULL);
+        else
+                complain(e, "there is no list \"%s\" of properties of bundles", what);
+}
+
 static void expand_line(Expansion *e, char *line, bool *in_terms) {
         const char *name;
         const Setting *row;
@@ -349,6 +388,9 @@ static void expand_line(Expansion *e, char *line, bool *in_terms) {
                 expand(e, "key", row, name, e->key_seen, !*in_terms);
                 if (row)
                         print_key_term(row);
+        } else if ((name = directive(line, "@OCI "))) {
+                expand_bundle(e, name);
+                name = NULL;
         } else
                 printf("%s", line);
         *in_terms = name;

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Theory of operation: what "linux" says. A namespace that a bundle does not list it wants to share with the host. That
+ * can be had of the network and of the users; a machine without PIDs, mounts, a host name and IPC of its own is none.
+ * It always has a control group namespace, listed or not: what it does not see there is the host's. */
+
+#include <stdio.h>
+#include <sys/mount.h>
+
+#include "config/oci-reader.h"
+#include "log.h"
+
+/* — namespaces — */
+
+static int take_path(OciReader *r, const char *type, const char *path) {
+        if (isempty(path))
+                return 0;
+        if (!streq(type, "network"))
+                return oci_refuse(r, -EOPNOTSUPP, "an existing %s namespace cannot be joined", type);
+        if (*path != '/')
+                return oci_refuse(r, -EINVAL, "path must be absolute");
+        return OCI_SAY(r, value.network.namespace_path, path);
+}
+
+static int apply_namespace(OciReader *r, const JsonValue *value) {
+        const struct {
+                const char *type;
+                bool *seen;
+        } types[] = {
+                { "pid", &r->namespaces.pid },         { "mount", &r->namespaces.mount },
+                { "uts", &r->namespaces.uts },         { "ipc", &r->namespaces.ipc },
+                { "user", &r->namespaces.user },       { "network", &r->namespaces.network },
+                { "cgroup", &r->namespaces.cgroup },
+        };
+        const char *type = r->namespaces.one.type, *path = r->namespaces.one.path;
+
+        (void) value;
+        memset(&r->namespaces.one, 0, sizeof(r->namespaces.one));
+        if (isempty(type))
+                return oci_refuse(r, -EINVAL, "type is missing");
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (streq(type, types[i].type)) {
+                        if (*types[i].seen)
+                                return oci_refuse(r, -EINVAL, "\"%s\" is given a second time", type);
+                        *types[i].seen = true;
+                        return take_path(r, type, path);
+                }
+        return oci_refuse(r, -EOPNOTSUPP, "\"%s\" is not supported", type);
+}
+
+static int check_namespaces(OciReader *r) {
+        const struct {
+                const char *type;
+                bool present;
+        } needed[] = {
+                { "pid", r->namespaces.pid },
+                { "mount", r->namespaces.mount },
+                { "uts", r->namespaces.uts },
+                { "ipc", r->namespaces.ipc },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(needed); i++)
+                if (!needed[i].present)
+                        return oci_refuse_at(r, "linux.namespaces", -EOPNOTSUPP,
+                                             "\"%s\" is missing, which cannot be shared with the host", needed[i].type);
+        if (r->namespaces.network)
+                return OCI_SAY(r, value.network.private_network, "yes");
+        return 0;
+}
+
+/* — users — */
+
+static int take_mapping(OciReader *r, OciMapping *ret) {
+        OciMapping m = r->mappings.one;
+
+        memset(&r->mappings.one, 0, sizeof(r->mappings.one));
+        if (!m.inside.set || !m.outside.set || !m.count.set)
+                return oci_refuse(r, -EINVAL, "containerID, hostID and size are all needed");
+        if (ret->count.set)
+                return oci_refuse(r, -EOPNOTSUPP, "more than one range is not supported");
+        if (m.inside.value != 0)
+                return oci_refuse(r, -EOPNOTSUPP, "a range that does not begin with containerID 0 is not supported");
+        if (m.count.value == 0 || m.outside.value + m.count.value > UINT32_MAX)
+                return oci_refuse(r, -EINVAL, "there is no such range");
+        *ret = m;
+        return 0;
+}
+
+static int apply_users(OciReader *r, const JsonValue *value) {
+        (void) value;
+        return take_mapping(r, &r->mappings.users);
+}
+
+static int apply_groups(OciReader *r, const JsonValue *value) {
+        (void) value;
+        return take_mapping(r, &r->mappings.groups);
+}
+
+static int finish_users(OciReader *r) {
+        const OciMapping *users = &r->mappings.users, *groups = &r->mappings.groups;
+        char text[48];
+
+        if (!r->namespaces.user && (users->count.set || groups->count.set))
+                return oci_refuse_at(r, users->count.set ? "linux.uidMappings" : "linux.gidMappings", -EINVAL,
+                                     "linux.namespaces has no \"user\"");
+        if (!r->namespaces.user)
+                return OCI_SAY(r, value.users.range, "no");
+        if (!users->count.set)
+                return oci_refuse_at(r, "linux.uidMappings", -EINVAL, "is missing, and linux.namespaces has \"user\"");
+        if (groups->outside.value != users->outside.value || groups->count.value != users->count.value)
+                return oci_refuse_at(r, "linux.gidMappings", -EOPNOTSUPP,
+                                     "must be the same as linux.uidMappings: anything else is not supported");
+        (void) snprintf(text, sizeof(text), "%u:%u", (unsigned) users->outside.value, (unsigned) users->count.value);
+        return OCI_SAY(r, value.users.range, text);
+}
+
+/* — devices — */
+
+/* The machine may use no device but what is listed, so that only what permits one adds something. */
+static int apply_device_rule(OciReader *r, const JsonValue *value) {
+        __typeof__(r->rule) rule = r->rule;
+        bool every_type = isempty(rule.type) || streq(rule.type, "a");
+
+        (void) value;
+        memset(&r->rule, 0, sizeof(r->rule));
+        if (rule.allow != OCI_TRUE && every_type && !rule.major.set && !rule.minor.set)
+                return 0;
+        return oci_refuse(r, -EOPNOTSUPP, "rules for single devices are not supported");
+}
+
+/* — the root — */
+
+static int apply_propagation(OciReader *r, const JsonValue *value) {
+        static const struct {
+                const char *name;
+                unsigned long flag;
+        } names[] = {
+                { "private", MS_PRIVATE },   { "rprivate", MS_PRIVATE },       { "slave", MS_SLAVE },
+                { "rslave", MS_SLAVE },      { "unbindable", MS_UNBINDABLE },  { "runbindable", MS_UNBINDABLE },
+        };
+
+        (void) value;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (streq(r->propagation, names[i].name)) {
+                        r->settings->value.oci.propagation = names[i].flag;
+                        return 0;
+                }
+        if (streq(r->propagation, "shared") || streq(r->propagation, "rshared"))
+                return oci_refuse(r, -EOPNOTSUPP, "\"%s\" is not supported: a machine's mounts are never the host's",
+                                  r->propagation);
+        return oci_refuse(r, -EINVAL, "\"%s\" is not one of private, slave, unbindable", r->propagation);
+}
+
+int oci_linux_finish(OciReader *r) {
+        int error;
+
+        (void) snprintf(r->path, sizeof(r->path), "linux.namespaces");
+        error = check_namespaces(r);
+        if (error >= 0)
+                error = finish_users(r);
+        r->path[0] = 0;
+        return error;
+}
+
+#define NUMBER(p, member, m) { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
+#define MAPPINGS(name, function)                                                                             \
+        OCI_CONTAINER("linux." name, OCI_ARRAY),                                                             \
+                { .path = "linux." name "[]", .kind = OCI_OBJECT, .apply = function },                       \
+                NUMBER("linux." name "[].containerID", mappings.one.inside, UINT32_MAX),                     \
+                NUMBER("linux." name "[].hostID", mappings.one.outside, UINT32_MAX),                         \
+                NUMBER("linux." name "[].size", mappings.one.count, UINT32_MAX)
+
+static const OciRow rows[] = {
+        OCI_CONTAINER("linux", OCI_OBJECT),
+        OCI_CONTAINER("linux.namespaces", OCI_ARRAY),
+        { .path = "linux.namespaces[]", .kind = OCI_OBJECT, .apply = apply_namespace },
+        { .path = "linux.namespaces[].type", .kind = OCI_STRING, .offset = OCI_FIELD(namespaces.one.type) },
+        { .path = "linux.namespaces[].path", .kind = OCI_STRING, .offset = OCI_FIELD(namespaces.one.path) },
+        MAPPINGS("uidMappings", apply_users),
+        MAPPINGS("gidMappings", apply_groups),
+        OCI_CONTAINER("linux.resources", OCI_OBJECT),
+        OCI_CONTAINER("linux.resources.devices", OCI_ARRAY),
+        { .path = "linux.resources.devices[]", .kind = OCI_OBJECT, .apply = apply_device_rule },
+        { .path = "linux.resources.devices[].allow", .kind = OCI_BOOL, .offset = OCI_FIELD(rule.allow) },
+        { .path = "linux.resources.devices[].type", .kind = OCI_STRING, .offset = OCI_FIELD(rule.type) },
+        { .path = "linux.resources.devices[].access", .kind = OCI_STRING, .offset = OCI_FIELD(rule.access) },
+        { .path = "linux.resources.devices[].major", .kind = OCI_SIGNED, .offset = OCI_FIELD(rule.major) },
+        { .path = "linux.resources.devices[].minor", .kind = OCI_SIGNED, .offset = OCI_FIELD(rule.minor) },
+        OCI_REFUSED("linux.resources.memory", "use --property="),
+        OCI_REFUSED("linux.resources.cpu", "use --property="),
+        OCI_REFUSED("linux.resources.pids", "use --property="),
+        OCI_REFUSED("linux.resources.blockIO", "use --property="),
+        OCI_REFUSED("linux.resources.hugepageLimits", "huge pages cannot be limited"),
+        OCI_REFUSED("linux.resources.network", "this is of control groups of version 1"),
+        OCI_REFUSED("linux.resources.rdma", "RDMA cannot be limited"),
+        OCI_REFUSED("linux.resources.unified", "use --property="),
+        { .path = "linux.rootfsPropagation", .kind = OCI_STRING, .offset = OCI_FIELD(propagation),
+          .apply = apply_propagation },
+        OCI_REFUSED("linux.devices", "device nodes cannot be made, --bind= can show the host's"),
+        OCI_REFUSED("linux.sysctl", "the kernel's settings cannot be changed"),
+        OCI_REFUSED("linux.seccomp", "a filter of the bundle's own cannot be had"),
+        OCI_REFUSED("linux.cgroupsPath", "the machine's control group is where --slice= says"),
+        OCI_REFUSED("linux.intelRdt", "Intel RDT cannot be set up"),
+        OCI_REFUSED("linux.mountLabel", "SELinux labels cannot be set"),
+        OCI_REFUSED("linux.personality", "use --personality="),
+        OCI_REFUSED("linux.timeOffsets", "the machine has the host's clocks"),
+        OCI_REFUSED("linux.netDevices", "use --network-interface="),
+        OCI_REFUSED("linux.memoryPolicy", "a memory policy cannot be set"),
+};
+
+const OciRows oci_linux_rows = { rows, ELEMENTSOF(rows) };
