@@ -152,6 +152,22 @@ no_bundle() {
 
 exit_code() { script 'exit 7'; status_of ours; equal "$status" 7 "exit status"; }
 
+# A call that is refused, one of which an argument is, and one that is allowed
+filter='l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+    "syscalls": [
+    {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95},
+    {"names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 3, "op": "SCMP_CMP_GT"}]},
+    {"names": ["sync"], "action": "SCMP_ACT_KILL_PROCESS"}]}; p["noNewPrivileges"] = False
+p["capabilities"] = dict.fromkeys(["bounding", "effective", "permitted"], ["CAP_SYS_ADMIN"])'
+
+little='l["seccomp"] = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+    "syscalls": [{"action": "SCMP_ACT_ALLOW", "names": """access arch_prctl brk capget capset chdir clone clone3 close
+    close_range dup dup2 dup3 execve execveat exit exit_group faccessat faccessat2 fcntl fork fstat fstatfs futex getcwd
+    getdents64 getegid geteuid getgid getpid getppid getrandom getuid ioctl kill lseek lstat mmap mprotect munmap
+    nanosleep newfstatat open openat pipe pipe2 poll ppoll prctl prlimit64 read readlink recvmsg rseq rt_sigaction
+    rt_sigprocmask rt_sigreturn sendmsg sendto set_robust_list set_tid_address setgroups setpgid setresgid setresuid
+    setsid signalfd4 stat statfs statx sysinfo umask uname vfork wait4 write writev""".split()}]}'
+
 capabilities='grep -E "^(Cap|NoNew|Groups)" /proc/self/status'
 all='["CAP_KILL", "CAP_CHOWN", "CAP_SETUID"]'
 
@@ -187,6 +203,9 @@ tap "a path of the bundle's own is masked" says 0 'head -c 20 /etc/passwd 2>/dev
 tap "a read-only path" says no '{ echo >/etc/x; } 2>/dev/null || echo no' \
     'c["root"]["readonly"] = False; l["readonlyPaths"].append("/etc")'
 tap "/proc/sys/net is read-only with the rest" says no '{ echo 1 >/proc/sys/net/ipv4/ip_forward; } 2>/dev/null || echo no'
+tap "a filter of system calls" same 'mkdir /dev/shm/x 2>&1; hostname abc && hostname; hostname abcd 2>&1; sync; echo $?
+    grep Seccomp: /proc/self/status' "$filter"
+tap "a filter that permits little" same 'echo fine; mkdir /dev/shm/x 2>&1 || true' "$little"
 tap "the size of a console that is no terminal" console_size
 tap "a user namespace" users
 tap "the host's network, or one of its own" host_network

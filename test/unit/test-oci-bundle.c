@@ -3,8 +3,10 @@
 /* Each snippet stands in the place of one property of a bundle that is otherwise good, and becomes settings or exactly
  * one line that names it. */
 
+#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <linux/seccomp.h>
 #include <sys/mount.h>
 
 #include "config-test.h"
@@ -244,6 +246,37 @@ TEST(namespaces_users_and_paths) {
         assert_strv(s.value.oci.read_only, "/proc/sys");
 }
 
+TEST(seccomp) {
+        _cleanup_settings_ Settings s = {};
+        const SeccompProfile *p = &s.value.oci.seccomp;
+
+        ASSERT_OK(parse_snippet(
+                IN_LINUX,
+                "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,"
+                "\"architectures\":[\"SCMP_ARCH_X32\",\"SCMP_ARCH_X86\",\"SCMP_ARCH_MIPS\"],"
+                "\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"],"
+                "\"syscalls\":[{\"names\":[\"read\",\"write\"],\"action\":\"SCMP_ACT_ALLOW\"},"
+                "{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":1,\"value\":2,\"valueTwo\":3,"
+                "\"op\":\"SCMP_CMP_MASKED_EQ\"},{\"index\":0,\"value\":18446744073709551615,\"op\":\"SCMP_CMP_LT\"}]},"
+                "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_KILL_PROCESS\",\"args\":[{\"index\":0,\"value\":0,"
+                "\"op\":\"SCMP_CMP_EQ\"},{\"index\":0,\"value\":8,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+                &s));
+        ASSERT_NOT_LOGGED();
+        ASSERT_TRUE(p->set && p->x32);
+        ASSERT_EQ(p->default_action, SECCOMP_RET_ERRNO | 38);
+        ASSERT_EQ(p->n_architectures, 1);
+        ASSERT_EQ(p->architectures[0], AUDIT_ARCH_I386);
+        ASSERT_EQ(p->flags, SECCOMP_FILTER_FLAG_LOG);
+        ASSERT_EQ(p->n_rules, 4); /* one argument twice: either will do */
+        assert_strv(p->rules[0].names, "read|write");
+        ASSERT_EQ(p->rules[1].action, SECCOMP_RET_ERRNO | EPERM);
+        ASSERT_EQ(p->rules[1].n_conditions, 2);
+        ASSERT_EQ(p->rules[1].conditions[0].operator, SECCOMP_MASKED_EQUAL);
+        ASSERT_TRUE(p->rules[1].conditions[1].value == UINT64_MAX);
+        ASSERT_EQ(p->rules[2].n_conditions, 1);
+        ASSERT_EQ(p->rules[3].conditions[0].value, 8);
+}
+
 TEST(refusals_name_the_property) {
         static const struct {
                 Place place;
@@ -311,6 +344,22 @@ TEST(refusals_name_the_property) {
                   "linux.maskedPaths[0]: this is not for / itself: there is root.readonly" },
                 { IN_LINUX, "\"maskedPaths\":[\"proc\"]",
                   "linux.maskedPaths[0]: \"proc\" is not an absolute path without \"..\"" },
+                { IN_LINUX, "\"seccomp\":{\"syscalls\":[]}", "linux.seccomp: the action is missing" },
+                { IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
+                  "linux.seccomp: the action \"SCMP_ACT_NOTIFY\" is not supported" },
+                { IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_KILL\",\"syscalls\":[{\"names\":[],\"action\":\"SCMP_ACT_KILL\"}]}",
+                  "linux.seccomp.syscalls[0]: names no system call" },
+                { IN_LINUX, "\"seccomp\":{\"architectures\":[\"SCMP_ARCH_VAX\"]}",
+                  "linux.seccomp.architectures[0]: the architecture \"SCMP_ARCH_VAX\" is not supported" },
+                { IN_LINUX, "\"seccomp\":{\"flags\":[\"X\"]}", "linux.seccomp.flags[0]: the flag \"X\" is not supported" },
+                { IN_LINUX, "\"seccomp\":{\"listenerPath\":\"/x\"}",
+                  "linux.seccomp.listenerPath: not supported: nobody is told of system calls" },
+                { IN_LINUX, "\"seccomp\":{\"syscalls\":[{\"names\":[\"@known\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",
+                  "linux.seccomp.syscalls[0].names[0]: \"@known\" is not the name of a system call" },
+                { IN_LINUX, "\"seccomp\":{\"syscalls\":[{\"names\":[\"read\"],\"args\":[{\"index\":6}]}]}",
+                  "linux.seccomp.syscalls[0].args[0].index: this number is out of range" },
+                { IN_LINUX, "\"seccomp\":{\"syscalls\":[{\"names\":[\"read\"],\"args\":[{\"index\":5,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+                  "linux.seccomp.syscalls[0].args[0]: index, value and op are all needed" },
                 { IN_LINUX, "\"intelRdt\":{\"closID\":\"x\"}", "linux.intelRdt: not supported: Intel RDT cannot be set up" },
         };
 

@@ -18,6 +18,8 @@
 
 #include "engine/seccomp.h"
 #include "log.h"
+#include "plan/seccomp-profile.h"
+#include "strv.h"
 #include "test.h"
 
 #define RET_ALLOW SECCOMP_RET_ALLOW
@@ -33,6 +35,8 @@ static bool jump_taken(const struct sock_filter *insn, uint32_t a) {
                 return a == insn->k;
         case BPF_JGE:
                 return a >= insn->k;
+        case BPF_JGT:
+                return a > insn->k;
         case BPF_JSET:
                 return a & insn->k;
         }
@@ -49,6 +53,8 @@ static uint32_t run(const SeccompProgram *program, const struct seccomp_data *da
                         memcpy(&a, (const char *) data + code[pc].k, sizeof(a));
                 } else if (code[pc].code == (BPF_RET | BPF_K))
                         return code[pc].k;
+                else if (code[pc].code == (BPF_ALU | BPF_AND | BPF_K))
+                        a &= code[pc].k;
                 else if (code[pc].code == (BPF_JMP | BPF_JA))
                         pc += code[pc].k;
                 else if (BPF_CLASS(code[pc].code) == BPF_JMP)
@@ -464,6 +470,134 @@ static int live_verdicts(const SeccompProgram *program, bool i386) {
                 return 6;
         (void) close(fd);
         return foreign_verdicts(i386);
+}
+
+/* — profiles — */
+
+static bool holds(const SeccompCondition *c, uint64_t value) {
+        switch (c->operator) {
+        case SECCOMP_EQUAL:
+                return value == c->value;
+        case SECCOMP_NOT_EQUAL:
+                return value != c->value;
+        case SECCOMP_LESS:
+                return value < c->value;
+        case SECCOMP_LESS_EQUAL:
+                return value <= c->value;
+        case SECCOMP_GREATER:
+                return value > c->value;
+        case SECCOMP_GREATER_EQUAL:
+                return value >= c->value;
+        case SECCOMP_MASKED_EQUAL:
+                return (value & c->value) == c->value_two;
+        }
+        return false;
+}
+
+/* What the profile says, read as its definition has it. */
+static uint32_t expected(const SeccompProfile *p, const char *name, const uint64_t *args) {
+        for (size_t i = 0; i < p->n_rules; i++) {
+                bool all = p->rules[i].n_conditions > 0 && strv_find(p->rules[i].names, name);
+
+                for (size_t k = 0; k < p->rules[i].n_conditions; k++)
+                        all = all && holds(&p->rules[i].conditions[k], args[p->rules[i].conditions[k].argument]);
+                if (all)
+                        return p->rules[i].action;
+        }
+        for (size_t i = 0; i < p->n_rules; i++)
+                if (p->rules[i].n_conditions == 0 && strv_find(p->rules[i].names, name))
+                        return p->rules[i].action;
+        return p->default_action;
+}
+
+/* Values at which comparisons of halves can go wrong. */
+static const uint64_t edges[] = {
+        0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000001, 0x1ffffffff, 0x200000000,
+        0xfffffffeffffffff, 0xffffffff00000000, UINT64_MAX - 1, UINT64_MAX,
+};
+
+#define NAMES(...) ((char *[]){ __VA_ARGS__, NULL })
+
+TEST(profile_conditions) {
+        static const uint32_t other[] = { AUDIT_ARCH_I386, AUDIT_ARCH_ARM };
+
+        log_set_max_level(LOG_ERR); /* of the call that is missing */
+        for (SeccompOperator operator = SECCOMP_EQUAL; operator <= SECCOMP_MASKED_EQUAL; operator++)
+                for (size_t v = 0; v < ELEMENTSOF(edges); v++) {
+                        SeccompCondition one = { 1, operator, edges[v], edges[v] & 0x100000001 };
+                        SeccompCondition two[] = { { 0, SECCOMP_EQUAL, 7, 0 }, one };
+                        SeccompRule rules[] = {
+                                { NAMES((char *) "read", (char *) "no_such_call"), SECCOMP_RET_KILL_PROCESS, two, 2 },
+                                { NAMES((char *) "read", (char *) "close"), SECCOMP_RET_ERRNO | 5, &one, 1 },
+                                { NAMES((char *) "close", (char *) "getpid"), SECCOMP_RET_ALLOW, NULL, 0 },
+                        };
+                        const SeccompProfile p = {
+                                .set = true,
+                                .default_action = SECCOMP_RET_ERRNO | EPERM,
+                                .architectures = (uint32_t *) other,
+                                .n_architectures = 2,
+                                .rules = rules,
+                                .n_rules = 3,
+                        };
+                        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+                        ASSERT_OK(seccomp_profile_compile(&syscall_table, &p, &program));
+                        for (size_t i = 0; i < ELEMENTSOF(edges) * 2; i++) {
+                                const uint64_t args[6] = { i % 2 ? 7 : 8, edges[i / 2] };
+                                static const char *const names[] = { "read", "close", "getpid", "write" };
+
+                                for (size_t n = 0; n < ELEMENTSOF(names); n++) {
+                                        const SyscallEntry *entry = syscall_table_find(&syscall_table, names[n]);
+                                        struct seccomp_data data = { .nr = (int) entry->number[0],
+                                                                     .arch = syscall_table.audit_arch[0] };
+
+                                        memcpy(data.args, args, sizeof(args));
+                                        ASSERT_EQ(run(&program, &data), expected(&p, names[n], args));
+                                }
+                        }
+                }
+}
+
+TEST(profile_architectures) {
+        SeccompRule rule = { NAMES((char *) "getpid"), SECCOMP_RET_ALLOW, NULL, 0 };
+        SeccompProfile p = { .set = true, .default_action = SECCOMP_RET_ALLOW, .rules = &rule, .n_rules = 1 };
+        uint32_t all[SYSCALL_ABI_MAX];
+
+        for (unsigned foreign = 0; foreign < 2; foreign++) {
+                _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+                struct seccomp_data unknown = { .nr = 100000, .arch = syscall_table.audit_arch[0] };
+
+                memcpy(all, syscall_table.audit_arch, sizeof(all));
+                p.architectures = all;
+                p.n_architectures = foreign ? syscall_table.n_abis : 0;
+                p.x32 = foreign;
+                ASSERT_OK(seccomp_profile_compile(&syscall_table, &p, &program));
+                for (size_t abi = 0; abi < syscall_table.n_abis; abi++) {
+                        const SyscallEntry *entry = syscall_table_find(&syscall_table, "getpid");
+                        struct seccomp_data data = { .nr = (int) entry->number[abi],
+                                                     .arch = syscall_table.audit_arch[abi] };
+
+                        ASSERT_EQ(run(&program, &data), foreign || abi == 0 ? RET_ALLOW : RET_ERRNO(ENOSYS));
+                }
+                ASSERT_EQ(run(&program, &unknown), RET_ERRNO(ENOSYS));
+                unknown.nr = -1;
+                ASSERT_EQ(run(&program, &unknown), RET_ALLOW);
+        }
+}
+
+TEST(profile_that_contradicts_itself) {
+        SeccompRule rules[] = {
+                { NAMES((char *) "getpid"), SECCOMP_RET_ALLOW, NULL, 0 },
+                { NAMES((char *) "getpid"), SECCOMP_RET_ALLOW, NULL, 0 },
+                { NAMES((char *) "getpid"), SECCOMP_RET_KILL_PROCESS, NULL, 0 },
+        };
+        SeccompProfile p = { .set = true, .rules = rules, .n_rules = 2 };
+        _cleanup_seccomp_program_ SeccompProgram program = { 0 };
+
+        ASSERT_OK(seccomp_profile_compile(&syscall_table, &p, &program));
+        p.n_rules = 3;
+        log_set_max_level(LOG_EMERG);
+        ASSERT_ERR(seccomp_profile_compile(&syscall_table, &p, &program), -EINVAL);
 }
 
 static int live_families(const SeccompProgram *program, bool i386) {

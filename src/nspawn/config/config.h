@@ -13,6 +13,7 @@
 #include <systemd/sd-id128.h>
 
 #include "config/image-policy.h"
+#include "config/seccomp-profile.h"
 #include "macros.h"
 
 typedef enum StartMode {
@@ -349,6 +350,7 @@ typedef struct OciConfig {
         MountsConfig mounts; /* not after config_resolve(): in the machine's then */
         bool writable_sysfs;
         char **masked, **read_only; /* paths in the guest */
+        SeccompProfile seccomp; /* in place of the usual filter, if it is set */
         unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE; 0: as usual */
 } OciConfig;
 

@@ -66,7 +66,8 @@ static const OciRow top_rows[] = {
 };
 
 static const OciRows oci_top_rows = { top_rows, ELEMENTSOF(top_rows) };
-static const OciRows *const tables[] = { &oci_top_rows, &oci_process_rows, &oci_mounts_rows, &oci_linux_rows };
+static const OciRows *const tables[] = { &oci_top_rows, &oci_process_rows, &oci_mounts_rows, &oci_linux_rows,
+                                        &oci_seccomp_rows };
 
 void oci_bundle_list(void (*each)(const char *path, const char *refusal, void *userdata), void *userdata) {
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
@@ -268,6 +269,7 @@ int oci_config_parse(const char *bundle, const char *text, size_t size, Settings
         if (r >= 0)
                 r = read_all(&reader, value);
         strv_free(reader.mount.options);
+        oci_seccomp_done(&reader);
         if (r < 0)
                 return r;
         *ret = TAKE(s, (Settings){});
@@ -325,6 +327,7 @@ static void destroy_bundle(void *field) {
         strv_free(oci->masked);
         strv_free(oci->read_only);
         value_destroy_mounts(&oci->mounts);
+        seccomp_profile_done(&oci->seccomp);
 }
 
 const ValueType value_oci_bundle = {

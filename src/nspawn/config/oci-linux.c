@@ -198,7 +198,6 @@ static const OciRow rows[] = {
           .apply = apply_propagation },
         OCI_REFUSED("linux.devices", "device nodes cannot be made, --bind= can show the host's"),
         OCI_REFUSED("linux.sysctl", "the kernel's settings cannot be changed"),
-        OCI_REFUSED("linux.seccomp", "a filter of the bundle's own cannot be had"),
         OCI_REFUSED("linux.cgroupsPath", "the machine's control group is where --slice= says"),
         OCI_REFUSED("linux.intelRdt", "Intel RDT cannot be set up"),
         OCI_REFUSED("linux.mountLabel", "SELinux labels cannot be set"),

@@ -62,6 +62,16 @@ typedef struct OciReader {
                 OciNumber major, minor;
         } rule;
         const char *propagation;
+
+        struct {
+                const char *default_action, *action;
+                OciNumber default_error, error;
+                SeccompRule rule;
+                struct {
+                        OciNumber index, value, value_two;
+                        const char *operator;
+                } condition;
+        } seccomp;
 } OciReader;
 
 typedef enum OciKind {
@@ -95,11 +105,14 @@ typedef struct OciRows {
         size_t n_rows;
 } OciRows;
 
-extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows;
+extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows, oci_seccomp_rows;
 
 /* What can be told only when all is read. Logs. */
 int oci_process_finish(OciReader *r);
 int oci_linux_finish(OciReader *r);
+
+/* Frees what a rule that was not finished holds. */
+void oci_seccomp_done(OciReader *r);
 
 /* Logs a line that names what is read, and gives error. */
 int oci_refuse(const OciReader *r, int error, const char *format, ...) _printf_(3, 4);

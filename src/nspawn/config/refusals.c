@@ -144,6 +144,12 @@ static bool refuse_protected_directory(const Settings *s) {
                 (!c->image && (c->root_hash || c->root_hash_signature || c->verity_data));
 }
 
+static bool refuse_two_filters(const Settings *s) {
+        const SecurityConfig *c = &s->value.security;
+
+        return s->value.oci.seccomp.set && (c->syscall_allow || c->syscall_deny || c->suppress_sync);
+}
+
 static const struct {
         bool (*applies)(const Settings *s);
         const char *message;
@@ -191,6 +197,9 @@ static const struct {
         { refuse_users_and_host_network,
           "--private-users= with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=network needs --private-network or another "
           "network option" },
+        { refuse_two_filters,
+          "--system-call-filter= and --suppress-sync= change the usual filter, and this bundle has one of its own "
+          "(linux.seccomp)" },
         { refuse_no_bind_user, "--bind-user-shell= and --bind-user-group= are of no use without --bind-user=" },
         { refuse_chown_of_nothing,
           "--private-users-ownership=chown writes to the tree, which --read-only, --volatile=, --ephemeral, --mstack= and "

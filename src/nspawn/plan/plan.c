@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "plan/seccomp-policy.h"
+#include "plan/seccomp-profile.h"
 #include "plan/uid-range.h"
 
 /* $SYSTEMD_NSPAWN_NETWORK_MAC wins over the address derived from the names. */
@@ -38,6 +39,17 @@ static int check_selinux(const SecurityConfig *config, const HostFacts *facts) {
         return log_error_errno(-EOPNOTSUPP, "%s: SELinux is not enabled on this host", option);
 }
 
+static int plan_filter(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
+        int r;
+
+        if (!config->oci.seccomp.set || facts->security.seccomp_disabled)
+                return seccomp_for(&plan->security.seccomp, &plan->seccomp);
+        r = seccomp_profile_compile(&syscall_table, &config->oci.seccomp, &plan->seccomp);
+        if (r == -E2BIG)
+                return log_error_errno(r, "linux.seccomp: the kernel takes no filter that long");
+        return r == -ENOMEM ? log_oom() : r;
+}
+
 static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan *plan) {
         const UsersRange *range = &config->users.range;
         int r;
@@ -55,7 +67,7 @@ static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan
                           &facts->security, &plan->security);
         if (r < 0)
                 return r;
-        r = seccomp_for(&plan->security.seccomp, &plan->seccomp);
+        r = plan_filter(config, facts, plan);
         if (r < 0)
                 return r;
         r = network_plan(&config->network, config->source.machine, &facts->network, &plan->network);

@@ -40,6 +40,7 @@ typedef struct SeccompProgram {
         const struct sock_filter *instructions; /* built-in, or the same as allocated */
         size_t n_instructions;                  /* 0: nothing to load */
         struct sock_filter *allocated;
+        unsigned flags; /* SECCOMP_FILTER_FLAG_* */
 } SeccompProgram;
 
 /* The capabilities that a policy looks at; two sets that agree in these give the same program. */
