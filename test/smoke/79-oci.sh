@@ -110,6 +110,27 @@ hidden() {   # PATH: nothing is read
     equal "$(ours)" 0 "bytes"
 }
 
+sysctl_of_the_host() {
+    local before
+    before=$(cat /proc/sys/kernel/shmmni /proc/sys/fs/mqueue/msg_max)
+    script true 'l["sysctl"] = {"kernel.shmmni": "77", "fs.mqueue.msg_max": "9"}'
+    ours
+    equal "$(cat /proc/sys/kernel/shmmni /proc/sys/fs/mqueue/msg_max)" "$before" "settings of the host"
+    script true 'l["sysctl"] = {"net.ipv4.ip_forward": "1"}
+l["namespaces"] = [n for n in l["namespaces"] if n["type"] != "network"]'
+    status_of ours 2>"$smoke_work/err"
+    has "$(cat "$smoke_work/err")" "it takes a network of its own"
+}
+
+device_rules() {
+    local node='l["devices"] = [{"path": "/dev/other", "type": "c", "major": 10, "minor": 237}]'
+    script 'head -c0 /dev/other 2>/dev/null && echo open' "$node"
+    equal "$(ours)" "" "without a rule"
+    script 'exec 3</dev/other && echo open' "$node
+l['resources']['devices'].append({'allow': True, 'type': 'c', 'major': 10, 'minor': 237, 'access': 'r'})"
+    equal "$(ours 2>&1)" open "with one"
+}
+
 console_size() {
     script 'stty size' 'p["terminal"] = True; p["consoleSize"] = {"height": 31, "width": 97}'
     equal "$(ours | tr -d '\r')" "31 97" "size"
@@ -206,6 +227,16 @@ tap "/proc/sys/net is read-only with the rest" says no '{ echo 1 >/proc/sys/net/
 tap "a filter of system calls" same 'mkdir /dev/shm/x 2>&1; hostname abc && hostname; hostname abcd 2>&1; sync; echo $?
     grep Seccomp: /proc/self/status' "$filter"
 tap "a filter that permits little" same 'echo fine; mkdir /dev/shm/x 2>&1 || true' "$little"
+tap "settings of the kernel" same 'cd /proc/sys; cat net/ipv4/ip_forward net/ipv4/ip_default_ttl kernel/shmmni fs/mqueue/msg_max' \
+    'l["sysctl"] = {"net.ipv4.ip_forward": "1", "net.ipv4.ip_default_ttl": "9", "kernel.shmmni": "77",
+"fs.mqueue.msg_max": "9"}'
+tap "they are the machine's, not the host's" sysctl_of_the_host
+tap "device nodes" same 'ls -l /dev/fuse /dev/pipe /dev/null | tr -s " " | cut -d" " -f1-6' \
+    'l["devices"] = [
+    {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o640, "uid": 5, "gid": 6},
+    {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o622},
+    {"path": "/dev/pipe", "type": "p", "fileMode": 0o600}]'
+tap "a device can be used that a rule allows, and no other" device_rules
 tap "the size of a console that is no terminal" console_size
 tap "a user namespace" users
 tap "the host's network, or one of its own" host_network

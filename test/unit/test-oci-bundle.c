@@ -8,6 +8,8 @@
 #include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "config-test.h"
 #include "config/oci-bundle.h"
@@ -246,6 +248,45 @@ TEST(namespaces_users_and_paths) {
         assert_strv(s.value.oci.read_only, "/proc/sys");
 }
 
+TEST(devices) {
+        _cleanup_settings_ Settings s = {};
+        const OciConfig *oci = &s.value.oci;
+
+        ASSERT_OK(parse_snippet(
+                IN_LINUX,
+                "\"devices\":[{\"path\":\"/dev/x\",\"type\":\"c\",\"major\":10,\"minor\":229,\"fileMode\":432,\"uid\":1,"
+                "\"gid\":2},{\"path\":\"/dev/y\",\"type\":\"p\"}],"
+                "\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"rwm\"},{\"allow\":false,\"access\":\"rwm\"},"
+                "{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"rw\"},"
+                "{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":1,\"access\":\"rw\"},"
+                "{\"allow\":true,\"type\":\"a\",\"major\":-1,\"minor\":-1,\"access\":\"m\"}]}",
+                &s));
+        ASSERT_NOT_LOGGED();
+        ASSERT_EQ(oci->n_devices, 2);
+        ASSERT_STREQ(oci->devices[0].path, "/dev/x");
+        ASSERT_EQ(oci->devices[0].mode, S_IFCHR | 0660);
+        ASSERT_EQ(oci->devices[0].number, makedev(10, 229));
+        ASSERT_EQ(oci->devices[0].gid, 2);
+        ASSERT_EQ(oci->devices[1].mode, S_IFIFO | 0666);
+        ASSERT_EQ(oci->n_device_rules, 3);
+        ASSERT_TRUE(oci->device_rules[0].read && !oci->device_rules[0].make && !oci->device_rules[0].block);
+        ASSERT_EQ(oci->device_rules[0].minor, 229);
+        ASSERT_TRUE(oci->device_rules[1].make && !oci->device_rules[1].read && !oci->device_rules[1].block);
+        ASSERT_TRUE(oci->device_rules[2].block && oci->device_rules[2].major == UINT32_MAX);
+}
+
+TEST(sysctl) {
+        _cleanup_settings_ Settings s = {};
+
+        ASSERT_OK(parse_snippet(IN_LINUX,
+                                "\"sysctl\":{\"net.ipv4.ip_forward\":\"1\",\"kernel.sem\":\"1 2 3 4\","
+                                "\"net/ipv4/conf/a.b/forwarding\":\"0\",\"fs.mqueue.msg_max\":\"7\"}",
+                                &s));
+        ASSERT_NOT_LOGGED();
+        assert_strv(s.value.oci.sysctl,
+                    "net/ipv4/ip_forward=1|kernel/sem=1 2 3 4|net/ipv4/conf/a.b/forwarding=0|fs/mqueue/msg_max=7");
+}
+
 TEST(seccomp) {
         _cleanup_settings_ Settings s = {};
         const SeccompProfile *p = &s.value.oci.seccomp;
@@ -344,6 +385,24 @@ TEST(refusals_name_the_property) {
                   "linux.maskedPaths[0]: this is not for / itself: there is root.readonly" },
                 { IN_LINUX, "\"maskedPaths\":[\"proc\"]",
                   "linux.maskedPaths[0]: \"proc\" is not an absolute path without \"..\"" },
+                { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"d\"}]", "linux.devices[0]: \"d\" is not one of c, u, b, p" },
+                { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"c\"}]", "linux.devices[0]: major and minor are needed" },
+                { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"p\"},{\"path\":\"/x/\",\"type\":\"p\"}]",
+                  "linux.devices[1]: /x is given a second time" },
+                { IN_LINUX, "\"resources\":{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":1,\"access\":\"rwm\"},"
+                            "{\"allow\":false,\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"r\"}]}",
+                  "linux.resources.devices[1]: a part of what an earlier rule allows cannot be taken away" },
+                { IN_LINUX, "\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"x\"}]}",
+                  "linux.resources.devices[0]: \"x\" is not made of r, w and m" },
+                { IN_LINUX, "\"resources\":{\"devices\":[{\"allow\":true,\"major\":-2}]}",
+                  "linux.resources.devices[0]: there is no such device" },
+                { IN_LINUX, "\"sysctl\":{\"kernel.panic\":\"1\"}",
+                  "linux.sysctl[\"kernel.panic\"]: this setting is the host's, and not the machine's own" },
+                { IN_LINUX, "\"sysctl\":{\"kernel.hostname\":\"x\"}",
+                  "linux.sysctl[\"kernel.hostname\"]: this setting is the host's, and not the machine's own" },
+                { IN_LINUX, "\"sysctl\":{\"net..ip\":\"1\"}",
+                  "linux.sysctl[\"net..ip\"]: this is not a name and a value of one line" },
+                { IN_LINUX, "\"sysctl\":{\"net.x\":1}", "linux.sysctl[\"net.x\"]: must be a string" },
                 { IN_LINUX, "\"seccomp\":{\"syscalls\":[]}", "linux.seccomp: the action is missing" },
                 { IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
                   "linux.seccomp: the action \"SCMP_ACT_NOTIFY\" is not supported" },

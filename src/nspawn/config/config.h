@@ -332,6 +332,22 @@ static inline bool mounts_have_root(const MountsConfig *mounts) {
         return false;
 }
 
+/* A device node or FIFO that a bundle wants. */
+typedef struct OciDevice {
+        char *path;
+        mode_t mode; /* with its type */
+        dev_t number;
+        uid_t uid;
+        gid_t gid;
+} OciDevice;
+
+/* Devices that a bundle lets the machine use. */
+typedef struct OciDeviceRule {
+        bool block;
+        uint32_t major, minor; /* UINT32_MAX: all of them */
+        bool read, write, make;
+} OciDeviceRule;
+
 /* What only an OCI bundle says. What there is an option for as well is where that option's value is. */
 typedef struct OciConfig {
         char *bundle; /* absolute path on the host; NULL: the machine is not made from one */
@@ -350,6 +366,11 @@ typedef struct OciConfig {
         MountsConfig mounts; /* not after config_resolve(): in the machine's then */
         bool writable_sysfs;
         char **masked, **read_only; /* paths in the guest */
+        OciDevice *devices;
+        size_t n_devices;
+        OciDeviceRule *device_rules;
+        size_t n_device_rules;
+        char **sysctl; /* NAME=VALUE, the name a path below /proc/sys */
         SeccompProfile seccomp; /* in place of the usual filter, if it is set */
         unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE; 0: as usual */
 } OciConfig;

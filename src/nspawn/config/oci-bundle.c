@@ -67,7 +67,7 @@ static const OciRow top_rows[] = {
 
 static const OciRows oci_top_rows = { top_rows, ELEMENTSOF(top_rows) };
 static const OciRows *const tables[] = { &oci_top_rows, &oci_process_rows, &oci_mounts_rows, &oci_linux_rows,
-                                        &oci_seccomp_rows };
+                                        &oci_seccomp_rows, &oci_devices_rows };
 
 void oci_bundle_list(void (*each)(const char *path, const char *refusal, void *userdata), void *userdata) {
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
@@ -90,6 +90,7 @@ static const struct {
         const char *expects;
 } kinds[] = {
         [OCI_OBJECT] = { JSON_OBJECT, "an object" },   [OCI_ARRAY] = { JSON_ARRAY, "an array" },
+        [OCI_MAP] = { JSON_OBJECT, "an object" },
         [OCI_STRING] = { JSON_STRING, "a string" },    [OCI_BOOL] = { JSON_BOOL, "true or false" },
         [OCI_UNSIGNED] = { JSON_INTEGER, "a number" }, [OCI_SIGNED] = { JSON_INTEGER, "a number" },
 };
@@ -117,6 +118,7 @@ static int store(OciReader *r, const OciRow *row, const JsonValue *value) {
                 break;
         case OCI_OBJECT:
         case OCI_ARRAY:
+        case OCI_MAP:
         case OCI_ANY:
                 break;
         }
@@ -180,6 +182,22 @@ static int walk_elements(OciReader *r, char *pattern, size_t size, const JsonVal
         return error;
 }
 
+static int walk_map(OciReader *r, char *pattern, size_t size, const JsonValue *value) {
+        size_t n_path = strlen(r->path), n_pattern = strlen(pattern);
+        int error = 0;
+
+        (void) snprintf(pattern + n_pattern, size - n_pattern, "[]");
+        for (const JsonMember *m = NULL; error >= 0 && (m = json_member_next(value, m));) {
+                r->key = json_member_key(m);
+                (void) snprintf(r->path + n_path, sizeof(r->path) - n_path, "[\"%s\"]", r->key);
+                error = walk(r, pattern, size, json_member_value(m));
+        }
+        pattern[n_pattern] = 0;
+        if (error >= 0)
+                r->path[n_path] = 0;
+        return error;
+}
+
 static int walk(OciReader *r, char *pattern, size_t size, const JsonValue *value) {
         const OciRow *row = find_row(pattern);
         int error = 0;
@@ -202,6 +220,8 @@ static int walk(OciReader *r, char *pattern, size_t size, const JsonValue *value
                         error = walk_member(r, pattern, size, m);
         if (error >= 0 && row->kind == OCI_ARRAY)
                 error = walk_elements(r, pattern, size, value);
+        if (error >= 0 && row->kind == OCI_MAP)
+                error = walk_map(r, pattern, size, value);
         if (error >= 0 && row->apply)
                 error = row->apply(r, value);
         return error;
@@ -326,6 +346,11 @@ static void destroy_bundle(void *field) {
         strv_free(oci->environment);
         strv_free(oci->masked);
         strv_free(oci->read_only);
+        strv_free(oci->sysctl);
+        for (size_t i = 0; i < oci->n_devices; i++)
+                free(oci->devices[i].path);
+        free(oci->devices);
+        free(oci->device_rules);
         value_destroy_mounts(&oci->mounts);
         seccomp_profile_done(&oci->seccomp);
 }

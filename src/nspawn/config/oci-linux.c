@@ -9,6 +9,7 @@
 
 #include "config/oci-reader.h"
 #include "log.h"
+#include "strv.h"
 
 /* — namespaces — */
 
@@ -114,18 +115,44 @@ static int finish_users(OciReader *r) {
         return OCI_SAY(r, value.users.range, text);
 }
 
-/* — devices — */
+/* — the kernel's settings — */
 
-/* The machine may use no device but what is listed, so that only what permits one adds something. */
-static int apply_device_rule(OciReader *r, const JsonValue *value) {
-        __typeof__(r->rule) rule = r->rule;
-        bool every_type = isempty(rule.type) || streq(rule.type, "a");
+/* Those that every machine has of its own; those of the network are so if that is. */
+static bool is_namespaced(const char *path) {
+        static const char *const names[] = {
+                "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",    "kernel/shmall",
+                "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced",
+        };
 
-        (void) value;
-        memset(&r->rule, 0, sizeof(r->rule));
-        if (rule.allow != OCI_TRUE && every_type && !rule.major.set && !rule.minor.set)
-                return 0;
-        return oci_refuse(r, -EOPNOTSUPP, "rules for single devices are not supported");
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (streq(path, names[i]))
+                        return true;
+        return startswith(path, "fs/mqueue/") || startswith(path, "net/");
+}
+
+/* Neither empty parts nor any that begin with a dot. */
+static bool path_is_clean(const char *path) {
+        size_t n = strlen(path);
+
+        return n > 0 && n < 200 && path[n - 1] != '/' && !strstr(path, "//") && !strstr(path, "/.") &&
+                path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./")] == 0;
+}
+
+static int apply_sysctl(OciReader *r, const JsonValue *value) {
+        const char *name = r->key, *text = json_value_string(value);
+        char path[256];
+
+        /* The first separator is the one that counts, as with sysctl(8): interfaces can have dots in their names. */
+        (void) snprintf(path, sizeof(path), "%s", name);
+        if (path[strcspn(path, "./")] == '.')
+                for (char *p = path; *p; p++)
+                        if (*p == '.')
+                                *p = '/';
+        if (!path_is_clean(path) || strchr(text, '\n'))
+                return oci_refuse(r, -EINVAL, "this is not a name and a value of one line");
+        if (!is_namespaced(path))
+                return oci_refuse(r, -EOPNOTSUPP, "this setting is the host's, and not the machine's own");
+        return strv_append_printf(&r->settings->value.oci.sysctl, "%s=%s", path, text) < 0 ? log_oom() : 0;
 }
 
 /* — the root — */
@@ -179,13 +206,6 @@ static const OciRow rows[] = {
         MAPPINGS("uidMappings", apply_users),
         MAPPINGS("gidMappings", apply_groups),
         OCI_CONTAINER("linux.resources", OCI_OBJECT),
-        OCI_CONTAINER("linux.resources.devices", OCI_ARRAY),
-        { .path = "linux.resources.devices[]", .kind = OCI_OBJECT, .apply = apply_device_rule },
-        { .path = "linux.resources.devices[].allow", .kind = OCI_BOOL, .offset = OCI_FIELD(rule.allow) },
-        { .path = "linux.resources.devices[].type", .kind = OCI_STRING, .offset = OCI_FIELD(rule.type) },
-        { .path = "linux.resources.devices[].access", .kind = OCI_STRING, .offset = OCI_FIELD(rule.access) },
-        { .path = "linux.resources.devices[].major", .kind = OCI_SIGNED, .offset = OCI_FIELD(rule.major) },
-        { .path = "linux.resources.devices[].minor", .kind = OCI_SIGNED, .offset = OCI_FIELD(rule.minor) },
         OCI_REFUSED("linux.resources.memory", "use --property="),
         OCI_REFUSED("linux.resources.cpu", "use --property="),
         OCI_REFUSED("linux.resources.pids", "use --property="),
@@ -196,8 +216,8 @@ static const OciRow rows[] = {
         OCI_REFUSED("linux.resources.unified", "use --property="),
         { .path = "linux.rootfsPropagation", .kind = OCI_STRING, .offset = OCI_FIELD(propagation),
           .apply = apply_propagation },
-        OCI_REFUSED("linux.devices", "device nodes cannot be made, --bind= can show the host's"),
-        OCI_REFUSED("linux.sysctl", "the kernel's settings cannot be changed"),
+        OCI_CONTAINER("linux.sysctl", OCI_MAP),
+        { .path = "linux.sysctl[]", .kind = OCI_STRING, .apply = apply_sysctl },
         OCI_REFUSED("linux.cgroupsPath", "the machine's control group is where --slice= says"),
         OCI_REFUSED("linux.intelRdt", "Intel RDT cannot be set up"),
         OCI_REFUSED("linux.mountLabel", "SELinux labels cannot be set"),

@@ -21,6 +21,7 @@ typedef struct OciMapping {
 typedef struct OciReader {
         const char *bundle;
         Settings *settings;
+        const char *key; /* of a member of a map */
         char path[256]; /* of what is read, for messages: "mounts[3].type" */
 
         const char *version;
@@ -61,6 +62,11 @@ typedef struct OciReader {
                 const char *type, *access;
                 OciNumber major, minor;
         } rule;
+
+        struct {
+                const char *path, *type;
+                OciNumber major, minor, mode, uid, gid;
+        } device;
         const char *propagation;
 
         struct {
@@ -81,6 +87,7 @@ typedef enum OciKind {
         OCI_BOOL,
         OCI_UNSIGNED, /* up to max */
         OCI_SIGNED,
+        OCI_MAP, /* an object of strings, of which each has a row: "name[]"; what is read is its name */
         OCI_ANY, /* not looked at */
 } OciKind;
 
@@ -105,7 +112,8 @@ typedef struct OciRows {
         size_t n_rows;
 } OciRows;
 
-extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows, oci_seccomp_rows;
+extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows, oci_seccomp_rows,
+        oci_devices_rows;
 
 /* What can be told only when all is read. Logs. */
 int oci_process_finish(OciReader *r);

@@ -9,6 +9,7 @@
 
 #include "config/capability.h"
 #include "log.h"
+#include "strv.h"
 
 static bool refuse_two_starts(const Settings *s) {
         return s->boot && s->as_pid2;
@@ -144,6 +145,13 @@ static bool refuse_protected_directory(const Settings *s) {
                 (!c->image && (c->root_hash || c->root_hash_signature || c->verity_data));
 }
 
+static bool refuse_host_sysctl(const Settings *s) {
+        STRV_FOREACH(setting, s->value.oci.sysctl)
+                if (startswith(*setting, "net/"))
+                        return !network_is_private(&s->value.network);
+        return false;
+}
+
 static bool refuse_two_filters(const Settings *s) {
         const SecurityConfig *c = &s->value.security;
 
@@ -197,6 +205,9 @@ static const struct {
         { refuse_users_and_host_network,
           "--private-users= with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=network needs --private-network or another "
           "network option" },
+        { refuse_host_sysctl,
+          "the bundle changes settings of the network (linux.sysctl), which would be the host's: it takes a network of "
+          "its own" },
         { refuse_two_filters,
           "--system-call-filter= and --suppress-sync= change the usual filter, and this bundle has one of its own "
           "(linux.seccomp)" },

@@ -307,6 +307,9 @@ static int do_node(ExecuteContext *c, const Operation *o) {
                         return 0;
                 return -errno;
         }
+        if ((o->uid > 0 || o->gid > 0) && fchownat(parent, name, c->users_base + o->uid, c->users_base + o->gid,
+                                                   AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
         return 0;
 }
 

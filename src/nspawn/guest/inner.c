@@ -31,6 +31,7 @@
 #include "guest/payload.h"
 #include "guest/privileges.h"
 #include "guest/starter.h"
+#include "guest/sysctl.h"
 #include "guest/user.h"
 #include "guest/users.h"
 #include "log.h"
@@ -184,6 +185,7 @@ static const Step steps[] = {
         { "descriptors", step_descriptors },
         { "users", users_become_root },
         { "cgroup-namespace", step_cgroup_namespace },
+        { "sysctl", sysctl_apply },
         { "root", step_root },
         { "filesystem", step_filesystem },
         { "boot-id", host_files_lay_over_proc },

@@ -121,6 +121,13 @@ int devices_collect(const MachineConfig *config, DeviceRule **ret, size_t *ret_n
                 if (m->kind == MOUNT_BIND && !m->source_in_guest[0])
                         r = add_node(&rules, m->sources[0], m->read_only ? DEVICE_READ : DEVICE_RW);
         }
+        for (size_t i = 0; i < config->oci.n_device_rules && r >= 0; i++) {
+                const OciDeviceRule *rule = &config->oci.device_rules[i];
+
+                r = add_rule(&rules, rule->block ? DEVICE_BLOCK : DEVICE_CHAR, rule->major, rule->minor,
+                             (rule->read ? DEVICE_READ : 0) | (rule->write ? DEVICE_WRITE : 0) |
+                                     (rule->make ? DEVICE_MKNOD : 0));
+        }
         STRV_FOREACH(p, config->unit.properties) {
                 const char *value = startswith(*p, "DeviceAllow=");
 

@@ -338,6 +338,31 @@ static Operation operation_from_custom(const MountsConfig *mounts, const CustomM
         return o;
 }
 
+static bool is_bundle_device(const MachineConfig *config, const char *path) {
+        for (size_t i = 0; i < config->oci.n_devices; i++)
+                if (streq(config->oci.devices[i].path, path))
+                        return true;
+        return false;
+}
+
+static int append_bundle_devices(OperationList *list, const MachineConfig *config) {
+        for (size_t i = 0; i < config->oci.n_devices; i++) {
+                const OciDevice *d = &config->oci.devices[i];
+                const Operation o = {
+                        .kind = OPERATION_NODE,
+                        .where = d->path,
+                        .mode = d->mode,
+                        .device = d->number,
+                        .uid = d->uid,
+                        .gid = d->gid,
+                };
+
+                if (operation_list_append(list, &o, 1) < 0)
+                        return log_oom();
+        }
+        return 0;
+}
+
 static int append_rows(OperationList *list, const Row *rows, size_t n, const MachineConfig *config,
                        const HostFacts *facts) {
         for (size_t i = 0; i < n; i++) {
@@ -348,6 +373,8 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
                 const CustomMount *holder = find_holder(&config->mounts, o.where);
 
                 if (!applies(rows[i].condition, config, facts) || (holder && holder->kind == MOUNT_INACCESSIBLE))
+                        continue;
+                if (o.kind == OPERATION_NODE && is_bundle_device(config, o.where))
                         continue;
                 if (m && m->kind == MOUNT_INACCESSIBLE)
                         m = NULL; /* is hidden when it is there */
@@ -530,6 +557,9 @@ int filesystem_plan(const MachineConfig *config, const HostFacts *facts, Filesys
         if (r < 0)
                 return r;
         r = append_custom(&plan, config, facts);
+        if (r < 0)
+                return r;
+        r = append_bundle_devices(&plan.outer, config);
         if (r < 0)
                 return r;
         r = append_paths(&plan.inner, config);

@@ -80,6 +80,8 @@ void operation_print(const Operation *o, FILE *f) {
                 fprintf(f, " %07o", o->mode);
         if (S_ISCHR(o->mode) || S_ISBLK(o->mode))
                 fprintf(f, " %u:%u", major(o->device), minor(o->device));
+        if (o->uid > 0 || o->gid > 0)
+                fprintf(f, " of %u/%u", o->uid, o->gid);
         print_attributes(o->attributes, "+", f);
         print_attributes(o->clear, "-", f);
         fputs(idmaps[o->idmap], f);

@@ -48,6 +48,8 @@ typedef struct Operation {
         uint64_t attributes, clear; /* MOUNT_ATTR_* to set and to clear */
         mode_t mode;
         dev_t device;
+        uid_t uid; /* of a node, in the guest */
+        gid_t gid;
         unsigned flags;
         const CustomMount *custom; /* what the user asked for, if that is where it comes from */
         size_t custom_index;       /* its place in the configuration */
