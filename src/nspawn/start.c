@@ -331,6 +331,9 @@ int run_cgroup_ready(Machine *m) {
         r = machine_cgroup_settle(&m->cgroup, &m->minder.pid, 1);
         if (r < 0)
                 (void) log_debug_errno(r, "cannot pass all controllers on to the machine: %m");
+        r = machine_cgroup_limit(&m->cgroup, m->config->oci.cgroup);
+        if (r < 0)
+                return r;
         m->run.settled = true;
         return try_go(m);
 }

@@ -131,6 +131,21 @@ l['resources']['devices'].append({'allow': True, 'type': 'c', 'major': 10, 'mino
     equal "$(ours 2>&1)" open "with one"
 }
 
+limits() {   # the one limit that takes no controller
+    script 'mkdir /sys/fs/cgroup/a 2>&1; exit 0' 'l["resources"]["unified"] = {"cgroup.max.descendants": "2"}
+[m.update(options=["rw"]) for m in c["mounts"] if m["type"] == "cgroup"]'
+    has "$(ours)" "Resource temporarily unavailable"
+    script 'mkdir /sys/fs/cgroup/a && echo made' '[m.update(options=["rw"]) for m in c["mounts"] if m["type"] == "cgroup"]'
+    equal "$(ours)" made "without it"
+}
+
+no_such_limit() {
+    script 'echo runs' 'l["resources"]["unified"] = {"no.such": "2"}'
+    status_of ours >"$smoke_work/out" 2>&1
+    has "$(cat "$smoke_work/out")" "linux.resources: the machine's control group has no no.such"
+    equal "$status" 1 "exit status"
+}
+
 console_size() {
     script 'stty size' 'p["terminal"] = True; p["consoleSize"] = {"height": 31, "width": 97}'
     equal "$(ours | tr -d '\r')" "31 97" "size"
@@ -237,6 +252,8 @@ tap "device nodes" same 'ls -l /dev/fuse /dev/pipe /dev/null | tr -s " " | cut -
     {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o622},
     {"path": "/dev/pipe", "type": "p", "fileMode": 0o600}]'
 tap "a device can be used that a rule allows, and no other" device_rules
+tap "a limit of the control group" limits
+tap "a limit that cannot be had is an error" leaves_nothing no_such_limit
 tap "the size of a console that is no terminal" console_size
 tap "a user namespace" users
 tap "the host's network, or one of its own" host_network

@@ -275,6 +275,34 @@ TEST(devices) {
         ASSERT_TRUE(oci->device_rules[2].block && oci->device_rules[2].major == UINT32_MAX);
 }
 
+TEST(resources) {
+        _cleanup_settings_ Settings s = {};
+
+        ASSERT_OK(parse_snippet(
+                IN_LINUX,
+                "\"resources\":{\"memory\":{\"limit\":1000,\"reservation\":500,\"swap\":1500,\"disableOOMKiller\":false},"
+                "\"cpu\":{\"shares\":1024,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\",\"mems\":\"0\",\"idle\":0},"
+                "\"pids\":{\"limit\":-1},\"blockIO\":{\"weight\":500,\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,"
+                "\"rate\":7}]},\"unified\":{\"memory.high\":\"900\",\"cgroup.max.depth\":\"3\"}}",
+                &s));
+        ASSERT_NOT_LOGGED();
+        assert_strv(s.value.oci.cgroup,
+                    "memory.max=1000|memory.low=500|memory.swap.max=500|cpu.max=50000 100000|cpu.weight=39|cpu.idle=0|"
+                    "cpuset.cpus=0-1|cpuset.mems=0|pids.max=max|io.weight=4950|io.max=8:0 rbps=7|memory.high=900|"
+                    "cgroup.max.depth=3");
+}
+
+TEST(resources_that_say_nothing) {
+        _cleanup_settings_ Settings s = {};
+
+        ASSERT_OK(parse_snippet(IN_LINUX,
+                                "\"resources\":{\"memory\":{\"limit\":0,\"swap\":0},\"cpu\":{\"shares\":0,\"quota\":0},"
+                                "\"pids\":{\"limit\":0},\"blockIO\":{\"weight\":0},\"unified\":null}",
+                                &s));
+        ASSERT_NOT_LOGGED();
+        assert_strv(s.value.oci.cgroup, "");
+}
+
 TEST(sysctl) {
         _cleanup_settings_ Settings s = {};
 
@@ -403,6 +431,18 @@ TEST(refusals_name_the_property) {
                 { IN_LINUX, "\"sysctl\":{\"net..ip\":\"1\"}",
                   "linux.sysctl[\"net..ip\"]: this is not a name and a value of one line" },
                 { IN_LINUX, "\"sysctl\":{\"net.x\":1}", "linux.sysctl[\"net.x\"]: must be a string" },
+                { IN_LINUX, "\"resources\":{\"memory\":{\"limit\":10,\"swap\":5}}",
+                  "linux.resources.memory: swap is memory and swap together: it must not be less than limit" },
+                { IN_LINUX, "\"resources\":{\"memory\":{\"kernel\":5}}",
+                  "linux.resources.memory.kernel: not supported: this is of control groups of version 1" },
+                { IN_LINUX, "\"resources\":{\"blockIO\":{\"weight\":1001}}",
+                  "linux.resources.blockIO.weight: this number is out of range" },
+                { IN_LINUX, "\"resources\":{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8}]}}",
+                  "linux.resources.blockIO.throttleReadBpsDevice[0]: major, minor and rate are all needed" },
+                { IN_LINUX, "\"resources\":{\"unified\":{\"../x.y\":\"1\"}}",
+                  "linux.resources.unified[\"../x.y\"]: this is not a file of a control group and one line for it" },
+                { IN_LINUX, "\"resources\":{\"unified\":{\"cgroup.procs\":\"1\"}}",
+                  "linux.resources.unified[\"cgroup.procs\"]: this file is not a limit" },
                 { IN_LINUX, "\"seccomp\":{\"syscalls\":[]}", "linux.seccomp: the action is missing" },
                 { IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
                   "linux.seccomp: the action \"SCMP_ACT_NOTIFY\" is not supported" },

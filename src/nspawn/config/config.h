@@ -371,6 +371,7 @@ typedef struct OciConfig {
         OciDeviceRule *device_rules;
         size_t n_device_rules;
         char **sysctl; /* NAME=VALUE, the name a path below /proc/sys */
+        char **cgroup; /* FILE=VALUE, of its control group, in this order */
         SeccompProfile seccomp; /* in place of the usual filter, if it is set */
         unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE; 0: as usual */
 } OciConfig;

@@ -67,7 +67,7 @@ static const OciRow top_rows[] = {
 
 static const OciRows oci_top_rows = { top_rows, ELEMENTSOF(top_rows) };
 static const OciRows *const tables[] = { &oci_top_rows, &oci_process_rows, &oci_mounts_rows, &oci_linux_rows,
-                                        &oci_seccomp_rows, &oci_devices_rows };
+                                        &oci_seccomp_rows, &oci_devices_rows, &oci_resources_rows };
 
 void oci_bundle_list(void (*each)(const char *path, const char *refusal, void *userdata), void *userdata) {
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
@@ -347,6 +347,7 @@ static void destroy_bundle(void *field) {
         strv_free(oci->masked);
         strv_free(oci->read_only);
         strv_free(oci->sysctl);
+        strv_free(oci->cgroup);
         for (size_t i = 0; i < oci->n_devices; i++)
                 free(oci->devices[i].path);
         free(oci->devices);

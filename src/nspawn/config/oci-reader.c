@@ -10,7 +10,7 @@
 #include "config/value-types.h"
 #include "log.h"
 
-static int refuse(const OciReader *r, const char *path, int error, const char *format, va_list ap) {
+static _printf_(4, 0) int refuse(const OciReader *r, const char *path, int error, const char *format, va_list ap) {
         char what[512];
 
         (void) vsnprintf(what, sizeof(what), format, ap);

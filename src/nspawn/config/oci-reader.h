@@ -67,6 +67,14 @@ typedef struct OciReader {
                 const char *path, *type;
                 OciNumber major, minor, mode, uid, gid;
         } device;
+
+        struct {
+                OciNumber limit, reservation, swap, shares, quota, period, burst, idle, processes, weight;
+                const char *cpus, *mems;
+                struct {
+                        OciNumber major, minor, rate;
+                } throttle;
+        } resources;
         const char *propagation;
 
         struct {
@@ -113,7 +121,7 @@ typedef struct OciRows {
 } OciRows;
 
 extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows, oci_seccomp_rows,
-        oci_devices_rows;
+        oci_devices_rows, oci_resources_rows;
 
 /* What can be told only when all is read. Logs. */
 int oci_process_finish(OciReader *r);

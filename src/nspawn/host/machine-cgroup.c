@@ -25,6 +25,7 @@
 #include "fd.h"
 #include "host/runtime-directory.h"
 #include "log.h"
+#include "strv.h"
 
 #define PAYLOAD "payload"
 #define DIE_TIMEOUT_USEC 5000000U
@@ -155,6 +156,7 @@ static int make_payload(MachineCgroup *cgroup, const char *machine, const char *
         cgroup->record = in_place ? relative_path(path, PAYLOAD) : strdup(path);
         if (!cgroup->record)
                 return -ENOMEM;
+        cgroup->own_base = !in_place;
         cgroup->needs_settling = in_place && inside;
         cgroup->base_fd = TAKE_FD(base_fd);
         cgroup->payload_fd = TAKE_FD(payload_fd);
@@ -250,6 +252,29 @@ int machine_cgroup_settle(MachineCgroup *cgroup, const pid_t *pids, size_t n_pid
                 cgroup->needs_settling = false;
         }
         return cgroup_enable_controllers(cgroup->base_fd);
+}
+
+int machine_cgroup_limit(const MachineCgroup *cgroup, char *const *limits) {
+        int fd = cgroup->own_base ? cgroup->base_fd : cgroup->payload_fd;
+
+        STRV_FOREACH(limit, limits) {
+                _cleanup_free_ char *file = strndup(*limit, strcspn(*limit, "="));
+                const char *value = *limit + strcspn(*limit, "=") + 1;
+                int r;
+
+                if (!file)
+                        return log_oom();
+                r = write_kernel_file_at(fd, file, value);
+                if (r == -ENOENT)
+                        return log_error_errno(r,
+                                               "linux.resources: the machine's control group has no %s: the kernel does not "
+                                               "know it, or the controller is not passed on to us (a scope or a unit with "
+                                               "Delegate=yes has it)",
+                                               file);
+                if (r < 0)
+                        return log_error_errno(r, "linux.resources: cannot write \"%s\" to %s: %m", value, file);
+        }
+        return 0;
 }
 
 int machine_cgroup_delegate(const MachineCgroup *cgroup, uid_t uid, gid_t gid) {

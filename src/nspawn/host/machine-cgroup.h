@@ -15,6 +15,7 @@ typedef struct MachineCgroup {
         int supervisor_fd; /* for CLONE_INTO_CGROUP */
         int program_fd;    /* of the device rules */
         char *record;      /* the cgroup2 path that the reversal removes */
+        bool own_base;     /* the base is "nspawn-NAME", which nobody else has a say in */
         bool in_scope;     /* the base is the cgroup of a scope that was made for this machine */
         bool needs_settling; /* our own process sits in the base, see machine_cgroup_settle() */
         int device_error;  /* 0, or why the guest has no device rules: -EOPNOTSUPP, -EPERM */
@@ -37,6 +38,10 @@ int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machin
  * born before, but must not run before. Best effort: the number of controllers, or an error that nobody has
  * logged. */
 int machine_cgroup_settle(MachineCgroup *cgroup, const pid_t *pids, size_t n_pids);
+
+/* Writes limits, FILE=VALUE each. They are the base's where that is our own, out of the guest's reach; else they are
+ * payload's: other bases belong to a manager, who would undo them. Logs. */
+int machine_cgroup_limit(const MachineCgroup *cgroup, char *const *limits) _must_check_;
 
 /* Hands payload/ to the guest's root user. Logs. */
 int machine_cgroup_delegate(const MachineCgroup *cgroup, uid_t uid, gid_t gid) _must_check_;
