@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
+#include "terminal.h"
 
 /* Where /dev is ours, the console is a symlink, as the container interface has it. In a /dev that the user bound
  * from elsewhere a device node of that name may stand: then the pty is mounted on it; and nothing is made there. */
@@ -34,6 +35,14 @@ static int place_console(const StageContext *context, int tty_fd, unsigned numbe
                 return target == -ENOENT && !make ? 0 : TAKE_FD(target);
         mount = mount_clone(tty_fd, "", false);
         return mount < 0 ? TAKE_FD(mount) : mount_attach(mount, target);
+}
+
+/* The supervisor does it as well, by its own terminal if it has one, but a command may be quicker. */
+static int set_size(const StageContext *context, int master_fd) {
+        const OciConfig *oci = &context->config->oci;
+        const struct winsize size = { .ws_row = (unsigned short) oci->rows, .ws_col = (unsigned short) oci->columns };
+
+        return oci->rows > 0 ? terminal_set_size(master_fd, &size) : 0;
 }
 
 int console_open(StageContext *context) {
@@ -55,7 +64,9 @@ int console_open(StageContext *context) {
         tty = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
         if (tty < 0)
                 return log_error_errno(-errno, "cannot open the console's pty: %m");
-        r = place_console(context, tty, number);
+        r = set_size(context, master);
+        if (r >= 0)
+                r = place_console(context, tty, number);
         if (r < 0)
                 return log_error_errno(r, "/dev/console: %m");
 
