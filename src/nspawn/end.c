@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "host/hooks.h"
 #include "launch.h"
 #include "log.h"
 #include "process.h"
@@ -124,6 +125,9 @@ static void close_run(Machine *m) {
         if (run->outer_pidfd >= 0)
                 process_kill_and_reap(run->outer_pidfd);
         journal_receiver_finish(m->journal);
+        if (run->hooks_pidfd >= 0)
+                hooks_end(run->hooks_pidfd);
+        run->hooks_pidfd = safe_close(run->hooks_pidfd);
         run->socket_fd = safe_close(run->socket_fd);
         run->outer_pidfd = safe_close(run->outer_pidfd);
         run->leader_pidfd = safe_close(run->leader_pidfd);

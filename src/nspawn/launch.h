@@ -37,6 +37,7 @@ typedef struct Run {
         sd_event_source *socket_source, *outer_source, *leader_source, *timeout_source, *ask_source;
         int unix_export_fd;        /* for the outer stage, or -EBADF */
         int journal_fd;            /* the same, but the receiver's */
+        int hooks_pidfd;           /* runs the hooks of poststart, or -EBADF */
         int console_fd, notify_fd; /* from the inner stage, kept until the leader is known */
         HostNetwork network;
         Registration *registration;
@@ -63,6 +64,7 @@ typedef struct Run {
                 .journal_fd = -EBADF,                                                                        \
                 .console_fd = -EBADF,                                                                        \
                 .notify_fd = -EBADF,                                                                         \
+                .hooks_pidfd = -EBADF,                                                                       \
                 .shutdown = { .leader_pidfd = -EBADF },                                                      \
         })
 

@@ -15,6 +15,7 @@
 #include "engine/progress.h"
 #include "fd.h"
 #include "guest/outer.h"
+#include "host/hooks.h"
 #include "host/unix-export.h"
 #include "launch.h"
 #include "log.h"
@@ -101,6 +102,7 @@ static int try_go(Machine *m) {
         notify_started(m->notify, run->leader);
         schedule_rest(m);
         run_event(m, LIFECYCLE_EVENT_STARTED);
+        (void) hooks_begin(&m->minder, &m->config->oci, m->config->source.machine, run->leader, &run->hooks_pidfd);
         return 0;
 }
 
@@ -158,6 +160,23 @@ static int start_network(Machine *m) {
         return network_setup(&m->plan->network, netns, &m->run.undo, &m->run.network);
 }
 
+static int run_last_hooks(void *userdata) {
+        Machine *m = userdata;
+
+        (void) hooks_run(&m->minder, &m->config->oci, OCI_HOOK_POSTSTOP, m->config->source.machine, 0); /* has logged */
+        return 0;
+}
+
+/* The machine has its namespaces and its network, and waits. */
+static int run_first_hooks(Machine *m) {
+        const OciConfig *oci = &m->config->oci;
+        int r = 0;
+
+        for (OciHookTime t = OCI_HOOK_PRESTART; t <= OCI_HOOK_CREATE_RUNTIME && r >= 0; t++)
+                r = hooks_run(&m->minder, oci, t, m->config->source.machine, m->run.leader);
+        return r;
+}
+
 /* Not before the leader is born into it: that is up to the cgroup's owner. */
 static int delegate_cgroup(Machine *m) {
         if (m->users.base == 0 || m->cgroup.payload_fd < 0)
@@ -192,6 +211,8 @@ static int on_leader_message(Machine *m, const Message *message, int *fd) {
                 r = journal_receiver_listen(m->journal, m->cgroup.supervisor_fd);
         if (r >= 0)
                 r = start_network(m);
+        if (r >= 0)
+                r = run_first_hooks(m);
         if (r >= 0)
                 r = start_registration(m);
         if (r >= 0 && run->console_fd >= 0)
@@ -406,6 +427,11 @@ int run_start(Machine *m) {
         int r;
 
         *run = RUN_NONE;
+        if (m->config->oci.hooks[OCI_HOOK_POSTSTOP].n_items > 0) {
+                r = undo_add(&run->undo, "hooks", run_last_hooks, m);
+                if (r < 0)
+                        return r;
+        }
         r = handshake_socketpair(&run->socket_fd, &stage_fd);
         if (r < 0)
                 return log_error_errno(r, "cannot make a socket pair: %m");

@@ -36,6 +36,8 @@ static __typeof__(json_object_get_string_len) *dl_json_object_get_string_len;
 static __typeof__(json_object_array_length) *dl_json_object_array_length;
 static __typeof__(json_object_array_get_idx) *dl_json_object_array_get_idx;
 static __typeof__(json_object_get_object) *dl_json_object_get_object;
+static __typeof__(json_object_new_string) *dl_json_object_new_string;
+static __typeof__(json_object_to_json_string_ext) *dl_json_object_to_json_string_ext;
 
 int json_value_load(void) {
         static const DlSymbol symbols[] = {
@@ -47,7 +49,8 @@ int json_value_load(void) {
                 DL_SYMBOL(json_object_get_int64),      DL_SYMBOL(json_object_get_uint64),
                 DL_SYMBOL(json_object_get_string),     DL_SYMBOL(json_object_get_string_len),
                 DL_SYMBOL(json_object_array_length),   DL_SYMBOL(json_object_array_get_idx),
-                DL_SYMBOL(json_object_get_object),
+                DL_SYMBOL(json_object_get_object),     DL_SYMBOL(json_object_new_string),
+                DL_SYMBOL(json_object_to_json_string_ext),
         };
 
         return dl_load(LIBRARY, symbols, ELEMENTSOF(symbols));
@@ -115,6 +118,19 @@ const JsonValue *json_member_value(const JsonMember *member) {
 void json_value_free(JsonValue *value) {
         if (value)
                 (void) dl_json_object_put(value);
+}
+
+char *json_value_text(const JsonValue *value) {
+        const char *text = dl_json_object_to_json_string_ext((JsonValue *) value,
+                                                             JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        return text ? strdup(text) : NULL;
+}
+
+char *json_string_text(const char *s) {
+        _cleanup_json_ JsonValue *value = dl_json_object_new_string(s);
+
+        return value ? json_value_text(value) : NULL;
 }
 
 /* — the second look — */

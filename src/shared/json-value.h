@@ -26,6 +26,10 @@ DEFINE_CLEANUP(JsonValue *, json_value_free)
 /* NULL is the null that json has. */
 JsonKind json_value_kind(const JsonValue *value);
 
+/* The value, or a string, as JSON text on one line; the caller frees. NULL: out of memory. */
+char *json_value_text(const JsonValue *value);
+char *json_string_text(const char *s);
+
 /* Of a value of that kind. The string lives as long as the value. */
 bool json_value_bool(const JsonValue *value);
 const char *json_value_string(const JsonValue *value);

@@ -178,6 +178,78 @@ joined_network() {
     ip netns del smoke-oci
 }
 
+# hook NAME COMMAND…: a program that does that, in $bundle/NAME
+hook() { printf '#!/bin/sh\n%s\n' "$2" >"$bundle/$1"; chmod +x "$bundle/$1"; }
+
+hooks() {
+    local log=$smoke_work/hooks
+    rm -f "$log"
+    # the name of each, its environment, and the state; the namespaces are the host's and the machine's
+    hook all 'echo "$1 $A $(readlink /proc/self/ns/net) $(cat)" >>'"$log; sleep \"\${2:-0}\""
+    script "echo command; sleep 0.5" 'c["annotations"] = {"x": "y\"z"}; h = bundle + "/all"
+c["hooks"] = {"poststop": [{"path": h, "args": ["h", "stop"]}],
+    "poststart": [{"path": h, "args": ["h", "start", "0.1"], "timeout": 5}, {"path": h, "args": ["h", "again"]}],
+    "prestart": [{"path": h, "args": ["h", "pre"], "env": ["A=1"]}],
+    "createRuntime": [{"path": h, "args": ["h", "create"], "env": ["A=2", "PATH=/bin:/usr/bin"]}]}'
+    equal "$(A=9 ours -M "$smoke_prefix-hooks")" command "output"
+    equal "$(cut -d' ' -f1 "$log" | xargs)" "pre create start again stop" "order"
+    equal "$(awk '{ print ($2 ~ /^net/ ? "-" : $2) }' "$log" | xargs)" "1 2 - - -" "environment"
+    equal "$(grep -cF "$(readlink /proc/self/ns/net)" "$log")" 5 "hooks in the host's network namespace"
+    python3 - "$log" "$smoke_prefix-hooks" "$bundle" <<'PYTHON'
+import json, sys
+states = [json.loads(line[line.index("{"):]) for line in open(sys.argv[1])]
+assert [s["status"] for s in states] == ["creating", "creating", "running", "running", "stopped"], states
+assert all(s["id"] == sys.argv[2] and s["bundle"] == sys.argv[3] and s["ociVersion"].startswith("1.") for s in states)
+assert all(s["annotations"] == {"x": 'y"z'} for s in states)
+assert len({s["pid"] for s in states[:4]}) == 1 and states[0]["pid"] > 1 and "pid" not in states[4], states
+PYTHON
+}
+
+failing_hook() {
+    rm -f "$bundle/rootfs/ran" "$smoke_work/stopped"
+    hook bad 'exit 3'
+    hook stop "touch $smoke_work/stopped"
+    script 'touch /ran' 'c["root"]["readonly"] = False
+c["hooks"] = {"createRuntime": [{"path": bundle + "/bad"}], "poststop": [{"path": bundle + "/stop"}]}'
+    status_of ours 2>"$smoke_work/err"
+    equal "$status" 1 "exit status"
+    has "$(cat "$smoke_work/err")" "hook $bundle/bad: failed with exit status 3"
+    [[ ! -e $bundle/rootfs/ran ]] || fail "the command ran"
+    [[ -e $smoke_work/stopped ]] || fail "the hook of poststop did not run"
+    rm "$smoke_work/stopped"
+    script true 'c["hooks"] = {"prestart": [{"path": "/no/such/hook"}]}'
+    status_of ours 2>"$smoke_work/err"
+    has "$(cat "$smoke_work/err")" "hook /no/such/hook: No such file or directory"
+}
+
+slow_hook() {
+    hook slow 'sleep 77 & sleep 77'
+    script true 'c["hooks"] = {"prestart": [{"path": bundle + "/slow", "timeout": 1}]}'
+    status_of ours 2>"$smoke_work/err"
+    equal "$status" 1 "exit status"
+    has "$(cat "$smoke_work/err")" "hook $bundle/slow: Connection timed out"
+    [[ ! $(pgrep -fx 'sleep 77') ]] || fail "what the hook started is left"
+}
+
+stopped_hook() {
+    hook slow "touch $smoke_work/begun; exec sleep 77"
+    script true 'c["hooks"] = {"prestart": [{"path": bundle + "/slow"}]}'
+    start -q --oci-bundle="$bundle"
+    wait_for 10 test -e "$smoke_work/begun"
+    rm "$smoke_work/begun"
+    kill -TERM "$supervisor"
+    wait_exit "$supervisor" 5
+    [[ ! $(pgrep -fx 'sleep 77') ]] || fail "the hook is left"
+}
+
+late_hooks() {
+    hook bad 'exit 3'
+    script 'exit 5' 'c["hooks"] = {n: [{"path": bundle + "/bad"}] for n in ("poststart", "poststop")}'
+    status_of ours 2>"$smoke_work/err"
+    equal "$status" 5 "exit status"
+    equal "$(grep -c "failed with exit status 3" "$smoke_work/err")" 2 "lines"
+}
+
 no_bundle() {
     status_of ours --directory=/ 2>"$smoke_work/err"
     has "$(cat "$smoke_work/err")" "--oci-bundle= names the machine's root itself"
@@ -258,7 +330,12 @@ tap "the size of a console that is no terminal" console_size
 tap "a user namespace" users
 tap "the host's network, or one of its own" host_network
 tap "a network namespace that exists" joined_network
-tap "hooks are refused" refused 'hooks: ' 'c["hooks"] = {"poststop": [{"path": "/bin/true"}]}'
+tap "hooks are told of the machine, each at its time" leaves_nothing hooks
+tap "a hook that fails ends the start" leaves_nothing failing_hook
+tap "a hook that takes too long is killed" leaves_nothing slow_hook
+tap "a signal ends the wait for a hook" leaves_nothing stopped_hook
+tap "what fails later is no failure" late_hooks
+tap "hooks inside are refused" refused 'hooks.startContainer: ' 'c["hooks"] = {"startContainer": [{"path": "/bin/true"}]}'
 tap "a shared PID namespace is refused" refused 'linux.namespaces: "pid" is missing' \
     'l["namespaces"] = [n for n in l["namespaces"] if n["type"] != "pid"]'
 tap "an existing mount namespace is refused" refused 'linux.namespaces[4]: ' 'l["namespaces"][4]["path"] = "/proc/1/ns/mnt"'

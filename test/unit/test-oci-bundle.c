@@ -303,6 +303,25 @@ TEST(resources_that_say_nothing) {
         assert_strv(s.value.oci.cgroup, "");
 }
 
+TEST(hooks) {
+        _cleanup_settings_ Settings s = {};
+        const OciHooks *hooks = s.value.oci.hooks;
+
+        ASSERT_OK(parse_snippet(TOP,
+                                "\"annotations\":{\"a\":\"\\\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"args\":[\"x\",\"y\"],"
+                                "\"env\":[\"A=1\"],\"timeout\":3},{\"path\":\"/z\"}],\"poststop\":[{\"path\":\"/w\"}]}",
+                                &s));
+        ASSERT_NOT_LOGGED();
+        ASSERT_EQ(hooks[OCI_HOOK_PRESTART].n_items, 2);
+        ASSERT_STREQ(hooks[OCI_HOOK_PRESTART].items[0].path, "/x");
+        assert_strv(hooks[OCI_HOOK_PRESTART].items[0].argv, "x|y");
+        assert_strv(hooks[OCI_HOOK_PRESTART].items[0].environment, "A=1");
+        ASSERT_EQ(hooks[OCI_HOOK_PRESTART].items[0].timeout_usec, 3 * USEC_PER_SEC);
+        ASSERT_TRUE(!hooks[OCI_HOOK_PRESTART].items[1].argv && hooks[OCI_HOOK_PRESTART].items[1].timeout_usec == 0);
+        ASSERT_STREQ(hooks[OCI_HOOK_POSTSTOP].items[0].path, "/w");
+        ASSERT_STREQ(s.value.oci.state, "\"ociVersion\":\"1.0.2\",\"bundle\":\"/b\",\"annotations\":{\"a\":\"\\\"b\"}");
+}
+
 TEST(sysctl) {
         _cleanup_settings_ Settings s = {};
 
@@ -354,7 +373,14 @@ TEST(refusals_name_the_property) {
                 { TOP, "\"hostname\":\"a b\"", "hostname: \"a b\" is not a host name (letters, digits, inner hyphens and dots, at most 64)" },
                 { TOP, "\"hostname\":1", "hostname: must be a string" },
                 { TOP, "\"domainname\":\"x\"", "domainname: not supported: the machine's domain name cannot be set" },
-                { TOP, "\"hooks\":{\"poststop\":[{\"path\":\"/x\"}]}", "hooks: not supported: hooks are not run" },
+                { TOP, "\"hooks\":{\"startContainer\":[{\"path\":\"/x\"}]}",
+                  "hooks.startContainer: not supported: nothing is run in the machine before its command" },
+                { TOP, "\"hooks\":{\"poststop\":[{\"path\":\"/x\"},{\"args\":[\"x\"]}]}",
+                  "hooks.poststop[1]: path must be absolute" },
+                { TOP, "\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"timeout\":0}]}",
+                  "hooks.prestart[0]: timeout must be more than 0" },
+                { TOP, "\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"env\":[\"A\"]}]}",
+                  "hooks.prestart[0].env[0]: \"A\" is not an assignment NAME=VALUE" },
                 { TOP, "\"mounts\":{}", "mounts: must be an array" },
                 { TOP, "\"mounts\":[1]", "mounts[0]: must be an object" },
                 { TOP, "\"mounts\":[null]", "mounts[0]: an element cannot be null" },
@@ -473,6 +499,7 @@ TEST(what_says_nothing_or_is_unknown_is_ignored) {
                 const char *snippet;
         } cases[] = {
                 { TOP, "\"hooks\":{}" },
+                { TOP, "\"hooks\":{\"startContainer\":[],\"poststop\":null}" },
                 { TOP, "\"hostname\":null" },
                 { TOP, "\"annotations\":{\"org.x\":\"y\",\"\":{}}" },
                 { TOP, "\"magic\":{\"args\":7}" },

@@ -348,6 +348,28 @@ typedef struct OciDeviceRule {
         bool read, write, make;
 } OciDeviceRule;
 
+/* When a bundle's hooks are run. */
+typedef enum OciHookTime {
+        OCI_HOOK_PRESTART, /* before the command, in the order of these */
+        OCI_HOOK_CREATE_RUNTIME,
+        OCI_HOOK_POSTSTART, /* once it runs */
+        OCI_HOOK_POSTSTOP,  /* when all of the run is gone */
+        _OCI_HOOK_TIME_MAX,
+} OciHookTime;
+
+/* A program of the host. */
+typedef struct OciHook {
+        char *path;   /* absolute */
+        char **argv;  /* NULL: path alone */
+        char **environment;
+        uint64_t timeout_usec; /* 0: none */
+} OciHook;
+
+typedef struct OciHooks {
+        OciHook *items;
+        size_t n_items;
+} OciHooks;
+
 /* What only an OCI bundle says. What there is an option for as well is where that option's value is. */
 typedef struct OciConfig {
         char *bundle; /* absolute path on the host; NULL: the machine is not made from one */
@@ -372,6 +394,8 @@ typedef struct OciConfig {
         size_t n_device_rules;
         char **sysctl; /* NAME=VALUE, the name a path below /proc/sys */
         char **cgroup; /* FILE=VALUE, of its control group, in this order */
+        OciHooks hooks[_OCI_HOOK_TIME_MAX];
+        char *state; /* what hooks are told that is known beforehand: members of a JSON object */
         SeccompProfile seccomp; /* in place of the usual filter, if it is set */
         unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE; 0: as usual */
 } OciConfig;

@@ -55,9 +55,7 @@ static const OciRow top_rows[] = {
         { .path = "root.path", .kind = OCI_STRING, .offset = OCI_FIELD(root.path) },
         { .path = "root.readonly", .kind = OCI_BOOL, .offset = OCI_FIELD(root.read_only) },
         { .path = "hostname", .kind = OCI_STRING, .apply = apply_host_name },
-        { .path = "annotations", .kind = OCI_ANY },
         OCI_REFUSED("domainname", "the machine's domain name cannot be set"),
-        OCI_REFUSED("hooks", "hooks are not run"),
         OCI_REFUSED("vm", "this program runs no virtual machines"),
         OCI_REFUSED("windows", "this is Linux"),
         OCI_REFUSED("solaris", "this is Linux"),
@@ -67,7 +65,8 @@ static const OciRow top_rows[] = {
 
 static const OciRows oci_top_rows = { top_rows, ELEMENTSOF(top_rows) };
 static const OciRows *const tables[] = { &oci_top_rows, &oci_process_rows, &oci_mounts_rows, &oci_linux_rows,
-                                        &oci_seccomp_rows, &oci_devices_rows, &oci_resources_rows };
+                                        &oci_seccomp_rows, &oci_devices_rows, &oci_resources_rows,
+                                        &oci_hooks_rows };
 
 void oci_bundle_list(void (*each)(const char *path, const char *refusal, void *userdata), void *userdata) {
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
@@ -258,6 +257,8 @@ static int read_all(OciReader *r, const JsonValue *value) {
         if (error >= 0)
                 error = oci_linux_finish(r);
         if (error >= 0)
+                error = oci_hooks_finish(r);
+        if (error >= 0)
                 error = say_usual(r);
         return error;
 }
@@ -290,6 +291,8 @@ int oci_config_parse(const char *bundle, const char *text, size_t size, Settings
                 r = read_all(&reader, value);
         strv_free(reader.mount.options);
         oci_seccomp_done(&reader);
+        oci_hook_done(&reader.hook.hook);
+        free(reader.annotations);
         if (r < 0)
                 return r;
         *ret = TAKE(s, (Settings){});
@@ -351,6 +354,12 @@ static void destroy_bundle(void *field) {
         for (size_t i = 0; i < oci->n_devices; i++)
                 free(oci->devices[i].path);
         free(oci->devices);
+        for (size_t t = 0; t < _OCI_HOOK_TIME_MAX; t++) {
+                for (size_t i = 0; i < oci->hooks[t].n_items; i++)
+                        oci_hook_done(&oci->hooks[t].items[i]);
+                free(oci->hooks[t].items);
+        }
+        free(oci->state);
         free(oci->device_rules);
         value_destroy_mounts(&oci->mounts);
         seccomp_profile_done(&oci->seccomp);

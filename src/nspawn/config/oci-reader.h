@@ -69,6 +69,13 @@ typedef struct OciReader {
         } device;
 
         struct {
+                const char *path;
+                OciNumber timeout;
+                OciHook hook;
+        } hook;
+        char *annotations; /* as JSON */
+
+        struct {
                 OciNumber limit, reservation, swap, shares, quota, period, burst, idle, processes, weight;
                 const char *cpus, *mems;
                 struct {
@@ -121,11 +128,14 @@ typedef struct OciRows {
 } OciRows;
 
 extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows, oci_seccomp_rows,
-        oci_devices_rows, oci_resources_rows;
+        oci_devices_rows, oci_resources_rows, oci_hooks_rows;
 
 /* What can be told only when all is read. Logs. */
 int oci_process_finish(OciReader *r);
 int oci_linux_finish(OciReader *r);
+int oci_hooks_finish(OciReader *r);
+
+void oci_hook_done(OciHook *hook);
 
 /* Frees what a rule that was not finished holds. */
 void oci_seccomp_done(OciReader *r);

@@ -66,6 +66,19 @@ int minder_start(bool moved_soon, void (*orphaned)(void *userdata), void *userda
         return 0;
 }
 
+int minder_step_out(void) {
+        _cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+
+        if (own < 0 || setns(own, CLONE_NEWPID) < 0)
+                return log_error_errno(-errno, "cannot leave the minder's PID namespace: %m");
+        return 0;
+}
+
+void minder_step_in(const Minder *minder) {
+        if (setns(minder->pidfd, CLONE_NEWPID) < 0)
+                (void) log_debug_errno(-errno, "cannot enter the minder's PID namespace: %m");
+}
+
 void minder_kill(const Minder *minder) {
         if (minder->pidfd >= 0)
                 (void) process_signal(minder->pidfd, SIGKILL);

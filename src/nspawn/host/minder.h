@@ -20,6 +20,11 @@ typedef struct Minder {
  * all. moved_soon: the service manager is about to be asked to move the minder into a scope. Logs. */
 int minder_start(bool moved_soon, void (*orphaned)(void *userdata), void *userdata, Minder *ret) _must_check_;
 
+/* Children that are born between these two are of our own PID namespace, and nothing to the minder. Stepping back in
+ * fails where the minder is dead: then nothing is born there any more. Logs. */
+int minder_step_out(void) _must_check_;
+void minder_step_in(const Minder *minder);
+
 /* Kills it, and with it whatever still lives below it, and does not wait: its death takes the kernel a moment, for
  * which there is other work. */
 void minder_kill(const Minder *minder);
