@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: json-c reads the text, in its strict mode, which is not strict enough. Of a key that is given
- * twice it takes the last, which is how two readers of one file come to understand different things; it ends strings at
- * a NUL, bends numbers that it cannot hold, and knows single quotes and NaN. So a second reader, which has little more to
- * know than where strings end, since the text is nearly known to be good, looks for these. It compares keys as they are
- * written; one with an escape in it is decoded by json-c first. */
+/* Theory of operation: json-c reads the text, in its strict mode, which is not strict enough. Of a key that is
+ * given twice it takes the last, which is how two readers of one file come to understand different things; it ends
+ * strings at a NUL, bends numbers that it cannot hold, and knows single quotes and NaN. So a second reader, which
+ * has little more to know than where strings end, since the text is nearly known to be good, looks for these. It
+ * compares keys as they are written; one with an escape in it is decoded by json-c first. */
 
 #include "json-value.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: the nodes that a bundle wants, and the devices that it lets the machine use, which are two things:
- * a node is of no use without a rule. A machine may use no device but those that every machine has and those that it is
- * let; so of the bundle's rules, which are a sequence, what remains is a list. One that takes away a part of what an
- * earlier one gave cannot be had by a list, and is refused. */
+/* Theory of operation: the nodes that a bundle wants, and the devices that it lets the machine use, which are two
+ * things: a node is of no use without a rule. A machine may use no device but those that every machine has and
+ * those that it is let; so of the bundle's rules, which are a sequence, what remains is a list. One that takes away
+ * a part of what an earlier one gave cannot be had by a list, and is refused. */
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

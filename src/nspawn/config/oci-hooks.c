@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: hooks are programs of the host that the bundle's author wants to be run at certain times; what
- * they are told of the machine is put together here as far as it is known, while the JSON library is at hand. Two of the
- * times lie within the machine's start, in its namespaces: nothing is run there. */
+/* Theory of operation: hooks are programs of the host that the bundle's author wants to be run at certain times;
+ * what they are told of the machine is put together here as far as it is known, while the JSON library is at hand.
+ * Two of the times lie within the machine's start, in its namespaces: nothing is run there. */
 
 #include <stdio.h>
 

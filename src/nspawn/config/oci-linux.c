@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: what "linux" says. A namespace that a bundle does not list it wants to share with the host. That
- * can be had of the network and of the users; a machine without PIDs, mounts, a host name and IPC of its own is none.
- * It always has a control group namespace, listed or not: what it does not see there is the host's. */
+/* Theory of operation: what "linux" says. A namespace that a bundle does not list it wants to share with the host.
+ * That can be had of the network and of the users; a machine without PIDs, mounts, a host name and IPC of its own
+ * is none. It always has a control group namespace, listed or not: what it does not see there is the host's. */
 
 #include <stdio.h>
 #include <sys/mount.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: each mount becomes a CustomMount, as those of the command line do; that one's are on top.
- * A mount of procfs and the like at its usual place takes the place of ours (plan/filesystem.c), so that every bundle
- * has them, as the specification wants, and has them as it says. Options are words for the mount, or the file system's own.
- * Nothing is ever propagated from the machine to the host, so a mount that is to be shared with it is refused. */
+/* Theory of operation: each mount becomes a CustomMount, as those of the command line do; that one's are on top. A
+ * mount of procfs and the like at its usual place takes the place of ours (plan/filesystem.c), so that every bundle
+ * has them, as the specification wants, and has them as it says. Options are words for the mount, or the file
+ * system's own. Nothing is ever propagated from the machine to the host, so a mount that is to be shared with it is
+ * refused. */
 
 #include <linux/mount.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: what "process" says of the command. Its environment is the whole one, and its users are numbers:
- * neither is an option's, which add to what is usual and ask the machine for names. Of the five sets of capabilities
- * the effective one is read and makes no difference: whatever it is, execve(2) makes it anew. */
+/* Theory of operation: what "process" says of the command. Its environment is the whole one, and its users are
+ * numbers: neither is an option's, which add to what is usual and ask the machine for names. Of the five sets of
+ * capabilities the effective one is read and makes no difference: whatever it is, execve(2) makes it anew. */
 
 #include <linux/capability.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: the resources are those of control groups of version 1, in which the specification was written;
- * they become files of version 2 and what to write to them, by the conversions that all runtimes use. A zero says nothing,
- * as in them. Files that have no other name come in "unified". */
+/* Theory of operation: the resources are those of control groups of version 1, in which the specification was
+ * written; they become files of version 2 and what to write to them, by the conversions that all runtimes use. A
+ * zero says nothing, as in them. Files that have no other name come in "unified". */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,11 +113,15 @@ static int add_throttle(OciReader *r, const char *word) {
         memset(&r->resources.throttle, 0, sizeof(r->resources.throttle));
         if (!t.major.set || !t.minor.set || !t.rate.set)
                 return oci_refuse(r, -EINVAL, "major, minor and rate are all needed");
-        return add(r, "io.max=%llu:%llu %s=%llu", (unsigned long long) t.major.value, (unsigned long long) t.minor.value,
-                   word, (unsigned long long) t.rate.value);
+        return add(r, "io.max=%u:%u %s=%llu", (unsigned) t.major.value, (unsigned) t.minor.value, word,
+                   (unsigned long long) t.rate.value);
 }
 
-#define DEFINE_THROTTLE(word)                                                                                        static int apply_##word(OciReader *r, const JsonValue *value) {                                                      (void) value;                                                                                                return add_throttle(r, #word);                                                                       }
+#define DEFINE_THROTTLE(word)                                                                                \
+        static int apply_##word(OciReader *r, const JsonValue *value) {                                      \
+                (void) value;                                                                                \
+                return add_throttle(r, #word);                                                               \
+        }
 
 DEFINE_THROTTLE(rbps)
 DEFINE_THROTTLE(wbps)
@@ -127,9 +131,9 @@ DEFINE_THROTTLE(wiops)
 /* Only limits: what is below cgroup. moves and freezes processes. */
 static int apply_unified(OciReader *r, const JsonValue *value) {
         const char *file = r->key, *text = json_value_string(value);
+        bool clean = file[strspn(file, "abcdefghijklmnopqrstuvwxyz0123456789._-")] == 0;
 
-        if (!strchr(file, '.') || *file == '.' || strspn(file, "abcdefghijklmnopqrstuvwxyz0123456789._-") != strlen(file) ||
-            strchr(text, '\n'))
+        if (!clean || !strchr(file, '.') || *file == '.' || strchr(text, '\n'))
                 return oci_refuse(r, -EINVAL, "this is not a file of a control group and one line for it");
         if (startswith(file, "cgroup.") && !startswith(file, "cgroup.max."))
                 return oci_refuse(r, -EOPNOTSUPP, "this file is not a limit");
@@ -137,7 +141,12 @@ static int apply_unified(OciReader *r, const JsonValue *value) {
 }
 
 #define NUMBER(p, k, member, m) { .path = R p, .kind = k, .offset = OCI_FIELD(resources.member), .max = m }
-#define THROTTLE(p, word)                                                                                            OCI_CONTAINER(R "blockIO." p, OCI_ARRAY), { .path = R "blockIO." p "[]", .kind = OCI_OBJECT, .apply = apply_##word },                 NUMBER("blockIO." p "[].major", OCI_UNSIGNED, throttle.major, UINT32_MAX),                                   NUMBER("blockIO." p "[].minor", OCI_UNSIGNED, throttle.minor, UINT32_MAX),                                   NUMBER("blockIO." p "[].rate", OCI_UNSIGNED, throttle.rate, 0)
+#define THROTTLE(p, word)                                                                                    \
+        OCI_CONTAINER(R "blockIO." p, OCI_ARRAY),                                                            \
+                { .path = R "blockIO." p "[]", .kind = OCI_OBJECT, .apply = apply_##word },                  \
+                NUMBER("blockIO." p "[].major", OCI_UNSIGNED, throttle.major, UINT32_MAX),                   \
+                NUMBER("blockIO." p "[].minor", OCI_UNSIGNED, throttle.minor, UINT32_MAX),                   \
+                NUMBER("blockIO." p "[].rate", OCI_UNSIGNED, throttle.rate, 0)
 #define R "linux.resources."
 #define OLD "this is of control groups of version 1"
 

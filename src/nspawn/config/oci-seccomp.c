@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: "linux.seccomp" becomes a SeccompProfile, of which plan/seccomp-profile.c makes the program. Names
- * of system calls are not judged here: profiles are written for many architectures and kernels, and name calls that this
- * one does not have. */
+/* Theory of operation: "linux.seccomp" becomes a SeccompProfile, of which plan/seccomp-profile.c makes the program.
+ * Names of system calls are not judged here: profiles are written for many architectures and kernels, and name
+ * calls that this one does not have. */
 
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -189,7 +189,8 @@ static int apply_architecture(OciReader *r, const JsonValue *value) {
         };
         /* machines that this program does not run on: their calls do not exist on this one */
         static const char *const elsewhere[] = {
-                "MIPS", "MIPS64", "MIPS64N32", "MIPSEL", "MIPSEL64", "MIPSEL64N32", "PARISC", "PARISC64", "M68K", "SH", "SHEB",
+                "MIPS",   "MIPS64",   "MIPS64N32", "MIPSEL", "MIPSEL64", "MIPSEL64N32",
+                "PARISC", "PARISC64", "M68K",      "SH",     "SHEB",
         };
         const char *text = json_value_string(value), *name = startswith(text, "SCMP_ARCH_");
         SeccompProfile *profile = profile_of(r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the inner stage, in the machine's namespaces, but by the host's /proc/sys: which settings
- * are behind a name there depends on who opens it, and the machine's own /proc/sys is read-only and its tree may be
- * hostile. Only names that are namespaced get here, see config/oci-linux.c. */
+/* Theory of operation: runs in the inner stage, in the machine's namespaces, but by the host's /proc/sys: which
+ * settings are behind a name there depends on who opens it, and the machine's own /proc/sys is read-only and its
+ * tree may be hostile. Only names that are namespaced get here, see config/oci-linux.c. */
 
 #include "guest/sysctl.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Theory of operation: runs in the supervisor, between two events of its loop, since nothing of the machine may go on
- * before its hooks are done; what is only to follow the start is left to a child. A hook has our own namespaces, that of
- * PIDs included, in which our other children are not born (host/minder.c), and our privileges: it is the user's, as the
- * bundle is. It gets the state in a file in memory, so that it may read it or not,
- * and writes to our standard error. While it is waited for, a signal to end us is not lost: it ends the hook. */
+/* Theory of operation: runs in the supervisor, between two events of its loop, since nothing of the machine may go
+ * on before its hooks are done; what is only to follow the start is left to a child. A hook has our own namespaces,
+ * that of PIDs included, in which our other children are not born (host/minder.c), and our privileges: it is the
+ * user's, as the bundle is. It gets the state in a file in memory, so that it may read it or not, and writes to our
+ * standard error. While it is waited for, a signal to end us is not lost: it ends the hook. */
 
 #include "host/hooks.h"
 

@@ -267,9 +267,9 @@ int machine_cgroup_limit(const MachineCgroup *cgroup, char *const *limits) {
                 r = write_kernel_file_at(fd, file, value);
                 if (r == -ENOENT)
                         return log_error_errno(r,
-                                               "linux.resources: the machine's control group has no %s: the kernel does not "
-                                               "know it, or the controller is not passed on to us (a scope or a unit with "
-                                               "Delegate=yes has it)",
+                                               "linux.resources: the machine's control group has no %s: the kernel "
+                                               "does not know it, or the controller is not passed on to us (a scope or "
+                                               "a unit with Delegate=yes has it)",
                                                file);
                 if (r < 0)
                         return log_error_errno(r, "linux.resources: cannot write \"%s\" to %s: %m", value, file);

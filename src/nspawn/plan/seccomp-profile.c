@@ -3,8 +3,8 @@
 /* Theory of operation: every call has a list of rules: those with conditions in the order of the profile, of which the
  * first whose conditions hold decides, and one without, or else the default action. Most calls have no conditions, and
  * all of these with the same action share a verdict; any other call has one of its own. Numbers without a name do not
- * exist, whatever the default action is: C libraries then fall back to an older call, and nothing younger than the table
- * slips through a profile that only forbids.
+ * exist, whatever the default action is: C libraries then fall back to an older call, and nothing younger than the
+ * table slips through a profile that only forbids.
  *
  * Arguments are compared as 64 bits, in two halves. */
 
