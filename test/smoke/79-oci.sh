@@ -115,11 +115,13 @@ sysctl_of_the_host() {
     before=$(cat /proc/sys/kernel/shmmni /proc/sys/fs/mqueue/msg_max)
     script true 'l["sysctl"] = {"kernel.shmmni": "77", "fs.mqueue.msg_max": "9"}'
     ours
+    SYSTEMD_NSPAWN_SHARE_NS_IPC=1 status_of ours 2>"$smoke_work/err"
+    has "$(cat "$smoke_work/err")" "it takes a network and IPC of its own"
     equal "$(cat /proc/sys/kernel/shmmni /proc/sys/fs/mqueue/msg_max)" "$before" "settings of the host"
     script true 'l["sysctl"] = {"net.ipv4.ip_forward": "1"}
 l["namespaces"] = [n for n in l["namespaces"] if n["type"] != "network"]'
     status_of ours 2>"$smoke_work/err"
-    has "$(cat "$smoke_work/err")" "it takes a network of its own"
+    has "$(cat "$smoke_work/err")" "it takes a network and IPC of its own"
 }
 
 device_rules() {

@@ -211,7 +211,7 @@ static const OciRow rows[] = {
         { .path = "linux.sysctl[]", .kind = OCI_STRING, .apply = apply_sysctl },
         OCI_REFUSED("linux.cgroupsPath", "the machine's control group is where --slice= says"),
         OCI_REFUSED("linux.intelRdt", "Intel RDT cannot be set up"),
-        OCI_REFUSED("linux.mountLabel", "SELinux labels cannot be set"),
+        OCI_REFUSED("linux.mountLabel", "use --selinux-apifs-context="),
         OCI_REFUSED("linux.personality", "use --personality="),
         OCI_REFUSED("linux.timeOffsets", "the machine has the host's clocks"),
         OCI_REFUSED("linux.netDevices", "use --network-interface="),

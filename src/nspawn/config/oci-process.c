@@ -207,7 +207,7 @@ static const OciRow rows[] = {
         { .path = "process.oomScoreAdj", .kind = OCI_SIGNED, .offset = OCI_FIELD(process.oom_score),
           .apply = apply_oom_score },
         OCI_REFUSED("process.apparmorProfile", "AppArmor profiles cannot be set"),
-        OCI_REFUSED("process.selinuxLabel", "SELinux labels cannot be set"),
+        OCI_REFUSED("process.selinuxLabel", "use --selinux-context="),
         OCI_REFUSED("process.scheduler", "a scheduling policy cannot be set"),
         OCI_REFUSED("process.ioPriority", "an I/O priority cannot be set"),
         OCI_REFUSED("process.execCPUAffinity", "use --cpu-affinity="),

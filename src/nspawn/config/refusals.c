@@ -147,15 +147,16 @@ static bool refuse_protected_directory(const Settings *s) {
 
 static bool refuse_host_sysctl(const Settings *s) {
         STRV_FOREACH(setting, s->value.oci.sysctl)
-                if (startswith(*setting, "net/"))
-                        return !network_is_private(&s->value.network);
+                if (startswith(*setting, "net/") ? !network_is_private(&s->value.network) : s->value.env.share_ipc)
+                        return true;
         return false;
 }
 
 static bool refuse_two_filters(const Settings *s) {
         const SecurityConfig *c = &s->value.security;
 
-        return s->value.oci.seccomp.set && (c->syscall_allow || c->syscall_deny || c->suppress_sync);
+        return s->value.oci.seccomp.set &&
+                (c->syscall_allow || c->syscall_deny || c->suppress_sync || c->address_families.restricted);
 }
 
 static const struct {
@@ -206,11 +207,11 @@ static const struct {
           "--private-users= with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=network needs --private-network or another "
           "network option" },
         { refuse_host_sysctl,
-          "the bundle changes settings of the network (linux.sysctl), which would be the host's: it takes a network of "
-          "its own" },
+          "the bundle changes settings of the kernel (linux.sysctl) that would be the host's: it takes a network and IPC "
+          "of its own" },
         { refuse_two_filters,
-          "--system-call-filter= and --suppress-sync= change the usual filter, and this bundle has one of its own "
-          "(linux.seccomp)" },
+          "--system-call-filter=, --restrict-address-families= and --suppress-sync= change the usual filter, and this "
+          "bundle has one of its own (linux.seccomp)" },
         { refuse_no_bind_user, "--bind-user-shell= and --bind-user-group= are of no use without --bind-user=" },
         { refuse_chown_of_nothing,
           "--private-users-ownership=chown writes to the tree, which --read-only, --volatile=, --ephemeral, --mstack= and "
