@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
+#include "plan/custom-mounts.h"
 #include "terminal.h"
 
 /* Where /dev is ours, the console is a symlink, as the container interface has it. In a /dev that the user bound

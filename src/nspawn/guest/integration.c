@@ -19,6 +19,7 @@
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
+#include "plan/custom-mounts.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define LOCALTIME "/etc/localtime"

@@ -28,6 +28,7 @@
 #include "log.h"
 #include "mount-fd.h"
 #include "path-in-root.h"
+#include "plan/custom-mounts.h"
 
 #define JOURNAL "/var/log/journal"
 

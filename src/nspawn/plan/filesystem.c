@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 
 #include "log.h"
+#include "plan/bundle-filesystem.h"
+#include "plan/custom-mounts.h"
 #include "plan/uid-range.h"
 #include "strv.h"
 
@@ -157,13 +159,6 @@ static const Row last_rows[] = {
         { ROOT_READ_ONLY_LAST, { .kind = OPERATION_REMOUNT, .where = "/", .attributes = RO } },
 };
 
-static const CustomMount *find_custom(const MountsConfig *mounts, const char *destination) {
-        for (size_t i = mounts->n_items; i-- > 0;)
-                if (streq(mounts->items[i].destination, destination))
-                        return &mounts->items[i];
-        return NULL;
-}
-
 static bool applies(Condition condition, const MachineConfig *config, const HostFacts *facts) {
         const ApiVfsWritable writable = config->env.api_vfs_writable;
 
@@ -173,9 +168,9 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
         case TMPFS_TMP:
                 return config->env.tmpfs_tmp && !config->oci.bundle;
         case OWN_RUN:
-                return !config->oci.bundle || find_custom(&config->mounts, "/run");
+                return !config->oci.bundle || custom_mount_at(&config->mounts, "/run");
         case TREES_RUN:
-                return config->oci.bundle && !find_custom(&config->mounts, "/run");
+                return config->oci.bundle && !custom_mount_at(&config->mounts, "/run");
         case HOST_NETWORK:
                 return !config->network.private_network;
         case PRIVATE_NETWORK:
@@ -212,62 +207,6 @@ static bool applies(Condition condition, const MachineConfig *config, const Host
         return false;
 }
 
-/* True if path is dir or lies below it. */
-static bool path_below(const char *path, const char *dir) {
-        const char *rest = startswith(path, dir);
-
-        return rest && (*rest == 0 || *rest == '/' || streq(dir, "/"));
-}
-
-/* What is mounted on / takes the tree's part: whatever is made in a tree is made there. */
-static bool is_root(const CustomMount *m) {
-        return streq(m->destination, "/");
-}
-
-/* The user's mount that path is below. */
-static const CustomMount *find_holder(const MountsConfig *mounts, const char *path) {
-        const CustomMount *holder = NULL;
-
-        for (size_t i = 0; i < mounts->n_items; i++) {
-                const CustomMount *m = &mounts->items[i];
-
-                if (path_below(path, m->destination) && !streq(path, m->destination) &&
-                    (!holder || path_below(m->destination, holder->destination)))
-                        holder = m;
-        }
-        return holder;
-}
-
-/* A temporary directory is empty, and nobody's. */
-bool mounts_keep(const MountsConfig *mounts, const char *path) {
-        const CustomMount *m = find_holder(mounts, path);
-
-        if (!m || is_root(m) || m->kind == MOUNT_TMPFS || streq_ptr(m->type, "tmpfs"))
-                return false;
-        return m->kind != MOUNT_BIND || !isempty(m->sources[0]);
-}
-
-/* In a directory that the user brought along nothing of ours is made: nodes, links and directories are left out, and
- * what is mounted there is if there is a place for it. What is below /run/host the payload is promised in any case: it
- * has a file system of its own then. False: leave it out. */
-static bool adapt_to_users(const MountsConfig *mounts, Operation *o) {
-        static const Operation own_host = {
-                .kind = OPERATION_MOUNT, .where = "/run/host", .what = "tmpfs", .options = "mode=755,size=4m,nr_inodes=1k",
-                .attributes = NOSUID | NODEV | STRICTATIME, .flags = OPERATION_EXISTING,
-        };
-        const char *below_host = startswith(o->where, "/run/host");
-
-        if ((below_host && *below_host == '/') || !mounts_keep(mounts, o->where))
-                return true;
-        if (o->kind == OPERATION_NODE || o->kind == OPERATION_SYMLINK || o->kind == OPERATION_DIRECTORY)
-                return false;
-        if (below_host)
-                *o = own_host;
-        else
-                o->flags |= OPERATION_EXISTING | OPERATION_OPTIONAL;
-        return true;
-}
-
 static bool replaces_default(const Row *rows, size_t n, const MachineConfig *config, const HostFacts *facts,
                              const CustomMount *m) {
         if (m->kind == MOUNT_INACCESSIBLE)
@@ -275,92 +214,8 @@ static bool replaces_default(const Row *rows, size_t n, const MachineConfig *con
         for (size_t i = 0; i < n; i++)
                 if (rows[i].operation.kind == OPERATION_MOUNT && applies(rows[i].condition, config, facts) &&
                     streq(rows[i].operation.where, m->destination))
-                        return find_custom(&config->mounts, m->destination) == m;
+                        return custom_mount_at(&config->mounts, m->destination) == m;
         return false;
-}
-
-static uint64_t bind_attributes(const CustomMount *m) {
-        return m->attributes | (m->read_only ? RO : 0);
-}
-
-static OwnerMap owner_map(const HostFacts *facts, size_t i, const BindMap *map) {
-        const HostIds *ids = &facts->mapped[i];
-
-        return (OwnerMap){
-                .host_uid = ids->uid,
-                .host_gid = ids->gid,
-                .guest_uid = map->guest_uid,
-                .guest_gid = map->guest_gid,
-        };
-}
-
-static Operation operation_from_custom(const MountsConfig *mounts, const CustomMount *m, const HostFacts *facts) {
-        Operation o = {
-                .where = m->destination,
-                .attributes = bind_attributes(m),
-                .flags = (m->optional ? OPERATION_OPTIONAL : 0) | (m->recursive ? OPERATION_RECURSIVE : 0),
-                .custom = m,
-                .custom_index = (size_t) (m - mounts->items),
-        };
-
-        switch (m->kind) {
-        case MOUNT_BIND:
-                o.kind = m->source_in_guest[0] ? OPERATION_BIND_SELF : OPERATION_BIND_HOST;
-                o.what = m->sources[0];
-                o.idmap = m->idmap;
-                if (o.idmap == BIND_IDMAP_USER)
-                        o.owner = owner_map(facts, o.custom_index, &m->map);
-                if (m->attributes & MOUNT_ATTR__ATIME)
-                        o.clear = MOUNT_ATTR__ATIME;
-                if (m->private_mount)
-                        o.flags |= OPERATION_PRIVATE;
-                break;
-        case MOUNT_FILE_SYSTEM:
-                o.kind = OPERATION_MOUNT;
-                o.what = m->type;
-                o.options = m->options;
-                o.flags = 0;
-                break;
-        case MOUNT_TMPFS:
-                o.kind = OPERATION_MOUNT;
-                o.what = "tmpfs";
-                o.options = m->options ?: "mode=0755";
-                o.attributes |= NOSUID | NODEV | STRICTATIME;
-                o.flags = 0;
-                break;
-        case MOUNT_INACCESSIBLE:
-                o.kind = OPERATION_MASK;
-                break;
-        case MOUNT_OVERLAY:
-                o.kind = OPERATION_OVERLAY;
-                break;
-        }
-        return o;
-}
-
-static bool is_bundle_device(const MachineConfig *config, const char *path) {
-        for (size_t i = 0; i < config->oci.n_devices; i++)
-                if (streq(config->oci.devices[i].path, path))
-                        return true;
-        return false;
-}
-
-static int append_bundle_devices(OperationList *list, const MachineConfig *config) {
-        for (size_t i = 0; i < config->oci.n_devices; i++) {
-                const OciDevice *d = &config->oci.devices[i];
-                const Operation o = {
-                        .kind = OPERATION_NODE,
-                        .where = d->path,
-                        .mode = d->mode,
-                        .device = d->number,
-                        .uid = d->uid,
-                        .gid = d->gid,
-                };
-
-                if (operation_list_append(list, &o, 1) < 0)
-                        return log_oom();
-        }
-        return 0;
 }
 
 static int append_rows(OperationList *list, const Row *rows, size_t n, const MachineConfig *config,
@@ -369,22 +224,22 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
                 Operation o = rows[i].operation;
                 int r;
 
-                const CustomMount *m = find_custom(&config->mounts, o.where);
-                const CustomMount *holder = find_holder(&config->mounts, o.where);
+                const CustomMount *m = custom_mount_at(&config->mounts, o.where);
+                const CustomMount *holder = custom_mount_above(&config->mounts, o.where);
 
                 if (!applies(rows[i].condition, config, facts) || (holder && holder->kind == MOUNT_INACCESSIBLE))
                         continue;
-                if (o.kind == OPERATION_NODE && is_bundle_device(config, o.where))
+                if (o.kind == OPERATION_NODE && bundle_has_device(config, o.where))
                         continue;
                 if (m && m->kind == MOUNT_INACCESSIBLE)
                         m = NULL; /* is hidden when it is there */
                 /* The user's own mount takes the place of a default one, in time too: what is below comes after. */
                 if (m && o.kind == OPERATION_MOUNT)
-                        o = operation_from_custom(&config->mounts, m, facts);
-                else if (m || !adapt_to_users(&config->mounts, &o))
+                        o = custom_mount_operation(&config->mounts, m, facts);
+                else if (m || !custom_mounts_adapt(&config->mounts, &o))
                         continue;
                 /* The whole of /sys is writable on request, and so are its parts. */
-                if ((config->env.api_vfs_writable == API_VFS_WRITABLE_YES && path_below(o.where, "/sys")) ||
+                if ((config->env.api_vfs_writable == API_VFS_WRITABLE_YES && path_is_below(o.where, "/sys")) ||
                     (o.kind == OPERATION_SYSFS && config->oci.writable_sysfs))
                         o.attributes &= ~(uint64_t) RO;
                 r = operation_list_append(list, &o, 1);
@@ -394,101 +249,32 @@ static int append_rows(OperationList *list, const Row *rows, size_t n, const Mac
         return 0;
 }
 
-/* What lies below a file system that only the inner stage can mount has to wait for it. */
-static bool belongs_inside(const CustomMount *m, const MachineConfig *config) {
-        return path_below(m->destination, "/proc") || path_below(m->destination, "/dev/mqueue") ||
-                path_below(m->destination, "/dev/pts") || path_below(m->destination, "/sys/fs/cgroup") ||
-                (config->network.private_network && path_below(m->destination, "/sys"));
-}
-
-static int compare_depth(const void *a, const void *b) {
-        const CustomMount *const *x = a, *const *y = b;
-        size_t dx = 0, dy = 0;
-
-        for (const char *p = (*x)->destination; *p; p++)
-                dx += *p == '/';
-        for (const char *p = (*y)->destination; *p; p++)
-                dy += *p == '/';
-        if (dx != dy)
-                return dx < dy ? -1 : 1;
-        return *x < *y ? -1 : 1; /* they are elements of one array: this is the order they were given in */
-}
-
-static bool has_guest_source(const CustomMount *m) {
-        for (size_t i = 0; m->sources && m->sources[i]; i++)
-                if (m->source_in_guest[i])
-                        return true;
-        return m->upper_in_guest;
-}
-
-static int check_inside(const CustomMount *m, const MachineConfig *config) {
-        if (m->idmap != BIND_IDMAP_NONE)
-                return log_error_errno(-EOPNOTSUPP,
-                                       "--bind=…:%s: what lies there is mounted by the machine's own users, "
-                                       "who cannot map others: leave out idmap, rootidmap, owneridmap and map",
-                                       m->destination);
-        if (has_guest_source(m) && mounts_have_root(&config->mounts) && !config->source.pivot.root)
-                return log_error_errno(-EOPNOTSUPP,
-                                       "%s: what lies there is mounted when the tree below the mount on / is out of "
-                                       "reach: give it a source without \"+\"",
-                                       m->destination);
-        return 0;
-}
-
 static OperationList *list_for(FilesystemPlan *plan, const MachineConfig *config, const CustomMount *m) {
-        if (is_root(m))
+        if (custom_mount_is_root(m))
                 return &plan->root;
-        return belongs_inside(m, config) ? &plan->inner : &plan->outer;
+        return custom_mount_is_inside(m, config) ? &plan->inner : &plan->outer;
 }
 
 static int append_custom(FilesystemPlan *plan, const MachineConfig *config, const HostFacts *facts) {
         uint32_t count = uid_range_count(&config->users.range, facts->have_user_namespaces);
         const MountsConfig *mounts = &config->mounts;
-        _cleanup_free_ const CustomMount **sorted = calloc(mounts->n_items + 1, sizeof(CustomMount *));
+        _cleanup_free_ const CustomMount **sorted = custom_mounts_sorted(mounts);
 
         if (!sorted)
                 return log_oom();
-        for (size_t i = 0; i < mounts->n_items; i++)
-                sorted[i] = &mounts->items[i];
-        qsort(sorted, mounts->n_items, sizeof(CustomMount *), compare_depth);
 
         for (size_t i = 0; i < mounts->n_items; i++) {
                 const CustomMount *m = sorted[i];
-                Operation o = operation_from_custom(mounts, m, facts);
+                Operation o = custom_mount_operation(mounts, m, facts);
+                int r;
 
-                if (belongs_inside(m, config) && check_inside(m, config) < 0)
-                        return -EOPNOTSUPP;
-                if (m->idmap == BIND_IDMAP_USER && MAX(o.owner.guest_uid, o.owner.guest_gid) >= count)
-                        return log_error_errno(-EINVAL,
-                                               "--bind=…:%s: the machine has only %u users of its own, of which %u is none",
-                                               m->destination, count, MAX(o.owner.guest_uid, o.owner.guest_gid));
+                r = custom_mount_check(config, m, &o.owner, count);
+                if (r < 0)
+                        return r;
                 if (replaces_default(outer_rows, ELEMENTSOF(outer_rows), config, facts, m) ||
                     replaces_default(inner_rows, ELEMENTSOF(inner_rows), config, facts, m))
                         continue; /* is there already */
                 if (operation_list_append(list_for(plan, config, m), &o, 1) < 0)
-                        return log_oom();
-        }
-        return 0;
-}
-
-/* What a bundle wants to be hidden and only read, wherever it comes from: after all is mounted. */
-static int append_paths(OperationList *list, const MachineConfig *config) {
-        STRV_FOREACH(path, config->oci.read_only) {
-                const Operation o = {
-                        .kind = OPERATION_BIND_SELF,
-                        .where = *path,
-                        .what = *path,
-                        .attributes = RO,
-                        .flags = OPERATION_EXISTING | OPERATION_OPTIONAL | OPERATION_RECURSIVE,
-                };
-
-                if (operation_list_append(list, &o, 1) < 0)
-                        return log_oom();
-        }
-        STRV_FOREACH(path, config->oci.masked) {
-                const Operation o = { .kind = OPERATION_MASK, .where = *path, .flags = OPERATION_OPTIONAL };
-
-                if (operation_list_append(list, &o, 1) < 0)
                         return log_oom();
         }
         return 0;
@@ -559,10 +345,10 @@ int filesystem_plan(const MachineConfig *config, const HostFacts *facts, Filesys
         r = append_custom(&plan, config, facts);
         if (r < 0)
                 return r;
-        r = append_bundle_devices(&plan.outer, config);
+        r = bundle_append_devices(&plan.outer, config);
         if (r < 0)
                 return r;
-        r = append_paths(&plan.inner, config);
+        r = bundle_append_paths(&plan.inner, config);
         if (r < 0)
                 return r;
         r = append_rows(&plan.inner, last_rows, ELEMENTSOF(last_rows), config, facts);

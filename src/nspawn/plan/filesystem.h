@@ -16,9 +16,6 @@ typedef struct FilesystemPlan {
 
 /* Fills ret, which borrows from config. Errors are logged. */
 int filesystem_plan(const MachineConfig *config, const HostFacts *facts, FilesystemPlan *ret) _must_check_;
-/* Whether what is made at this path in the machine would stay in a directory that the user mounts above it, or cannot
- * be made there: then nothing is. What is mounted on / is no such directory, it takes the tree's part. */
-bool mounts_keep(const MountsConfig *mounts, const char *path);
 
 void filesystem_plan_free(FilesystemPlan *plan);
 
