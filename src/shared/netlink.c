@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <sched.h>
@@ -80,17 +81,26 @@ int netlink_open(Netlink **ret) {
         return 0;
 }
 
-int netlink_open_in(int netns_fd, Netlink **ret) {
-        _cleanup_netlink_ Netlink *nl = NULL;
+int netns_call(int netns_fd, int (*function)(void *userdata), void *userdata) {
         _cleanup_close_ int own = -EBADF;
         int r;
 
         own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (own < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
                 return -errno;
-        r = netlink_open(&nl);
-        if (setns(own, CLONE_NEWNET) < 0)
-                return -ENOTRECOVERABLE;
+        r = function(userdata);
+        return setns(own, CLONE_NEWNET) < 0 ? -ENOTRECOVERABLE : r;
+}
+
+static int open_here(void *userdata) {
+        return netlink_open(userdata);
+}
+
+int netlink_open_in(int netns_fd, Netlink **ret) {
+        _cleanup_netlink_ Netlink *nl = NULL;
+        int r;
+
+        r = netns_call(netns_fd, open_here, &nl);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(nl);
@@ -224,6 +234,18 @@ void netlink_new(Netlink *nl, const LinkSpec *spec) {
         end(nl, m);
 }
 
+/* By index, where /proc/sys would want a name, and to be writable. */
+static void put_localnet(Netlink *nl, struct nlmsghdr *m, bool on) {
+        struct nlattr *families = nest(nl, m, IFLA_AF_SPEC | NLA_F_NESTED);
+        struct nlattr *ipv4 = nest(nl, m, AF_INET | NLA_F_NESTED);
+        struct nlattr *conf = nest(nl, m, IFLA_INET_CONF | NLA_F_NESTED);
+
+        put_u32(nl, m, IPV4_DEVCONF_ROUTE_LOCALNET, on);
+        unnest(m, conf);
+        unnest(m, ipv4);
+        unnest(m, families);
+}
+
 void netlink_change(Netlink *nl, int ifindex, const LinkChange *change) {
         struct nlmsghdr *m = begin(nl, RTM_NEWLINK, NLM_F_ACK, ifindex, NULL);
 
@@ -234,6 +256,8 @@ void netlink_change(Netlink *nl, int ifindex, const LinkChange *change) {
                 put_u32(nl, m, IFLA_NET_NS_FD, (uint32_t) change->netns_fd);
         if (change->master > 0)
                 put_u32(nl, m, IFLA_MASTER, (uint32_t) change->master);
+        if (change->localnet_on || change->localnet_off)
+                put_localnet(nl, m, change->localnet_on);
         end(nl, m);
 }
 
@@ -301,6 +325,27 @@ static void parse_kind(const struct nlattr *nested, LinkInfo *info) {
                         copy_string(info->kind, sizeof(info->kind), a);
 }
 
+/* All settings of IPv4 in a row, the first one being number 1. */
+static void parse_conf(const struct nlattr *conf, LinkInfo *info) {
+        const size_t offset = (IPV4_DEVCONF_ROUTE_LOCALNET - 1) * sizeof(uint32_t);
+        uint32_t value;
+
+        if (mnl_attr_get_payload_len(conf) < offset + sizeof(value))
+                return;
+        memcpy(&value, (const char *) mnl_attr_get_payload(conf) + offset, sizeof(value));
+        info->localnet = value != 0;
+}
+
+static void parse_families(const struct nlattr *families, LinkInfo *info) {
+        const struct nlattr *family, *a;
+
+        mnl_attr_for_each_nested(family, families)
+                if (mnl_attr_get_type(family) == AF_INET)
+                        mnl_attr_for_each_nested(a, family)
+                                if (mnl_attr_get_type(a) == IFLA_INET_CONF)
+                                        parse_conf(a, info);
+}
+
 static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
         size_t size = mnl_attr_get_payload_len(a);
         const void *data = mnl_attr_get_payload(a);
@@ -311,6 +356,9 @@ static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
                 return 0;
         case IFLA_LINKINFO:
                 parse_kind(a, info);
+                return 0;
+        case IFLA_AF_SPEC:
+                parse_families(a, info);
                 return 0;
         case IFLA_PROP_LIST:
                 return parse_altnames(a, &info->altnames);

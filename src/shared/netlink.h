@@ -33,6 +33,7 @@ typedef struct LinkChange {
         int netns_fd;     /* move there; 0 or less: stay. Moving also takes the link down */
         int master;       /* ifindex */
         bool up, down;
+        bool localnet_on, localnet_off; /* net.ipv4.conf.NAME.route_localnet */
 } LinkChange;
 
 typedef struct LinkInfo {
@@ -45,6 +46,7 @@ typedef struct LinkInfo {
         int peer;       /* veth: the other end's ifindex in its namespace; macvlan: the link below. 0: none */
         bool peer_away; /* the peer is in another namespace, known here as peer_netnsid; -1: it is dead */
         int32_t peer_netnsid;
+        bool localnet; /* net.ipv4.conf.NAME.route_localnet is set */
         char **altnames;
 } LinkInfo;
 
@@ -61,6 +63,10 @@ DEFINE_CLEANUP(Netlink *, netlink_close)
  * that namespace and returns at once, so the process must have a single thread, and needs CAP_SYS_ADMIN
  * over both. -ENOTRECOVERABLE: there was no way back; the process must end. */
 int netlink_open_in(int netns_fd, Netlink **ret) _must_check_;
+
+/* The same for any function: calls it while the thread is in that namespace. It is to open sockets, and nothing else:
+ * what is mounted and who we are stays as it is. Returns what it returns. */
+int netns_call(int netns_fd, int (*function)(void *userdata), void *userdata) _must_check_;
 
 /* Queue a request. ifindex 0 in netlink_get() means "by name", which may be an alternative name of any
  * length; ret is filled by the flush, if that request succeeds, and must be passed to link_info_done() in
