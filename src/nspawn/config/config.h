@@ -14,6 +14,7 @@
 
 #include "config/image-policy.h"
 #include "config/seccomp-profile.h"
+#include "ip-address.h"
 #include "macros.h"
 
 typedef enum StartMode {
@@ -189,8 +190,15 @@ typedef struct InterfacePair {
         char *host, *guest;
 } InterfacePair;
 
+/* A port of the host that leads to one of the machine. */
+typedef struct PortForward {
+        uint8_t protocol;  /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
+        IpAddress address; /* of the host; AF_UNSPEC: all it has; 0.0.0.0 or ::: all of that family */
+        uint16_t host, guest;
+} PortForward;
+
 typedef struct NetworkConfig {
-        bool private_network; /* implied by every other member */
+        bool private_network; /* implied by every other member but ports */
         bool veth;
         char *bridge; /* or NULL */
         char *zone;   /* or NULL */
@@ -203,6 +211,8 @@ typedef struct NetworkConfig {
         InterfacePair *ipvlan;
         size_t n_ipvlan;
         char *namespace_path; /* or NULL */
+        PortForward *ports;
+        size_t n_ports;
 } NetworkConfig;
 
 static inline bool network_has_links(const NetworkConfig *n) {
