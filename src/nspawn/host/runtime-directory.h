@@ -15,6 +15,8 @@
 #define RUNTIME_RECORD_MAPPED "mapped"       /* with "-0" and on: names of devices on top of partitions of images */
 #define RUNTIME_RECORD_QUESTION "question"   /* the file by which password agents are asked */
 #define RUNTIME_RECORD_TEMPORARY "temporary" /* with "-0" and on: directories that go with the machine */
+#define RUNTIME_RECORD_PORTS "ports"         /* there is a table for the machine's forwarded ports */
+#define RUNTIME_RECORD_LOCALNET "localnet"   /* number and name of a link that the machine needs route_localnet on */
 
 /* An fd for /run/nspawn, which is made if it is missing. Logs. */
 int runtime_root_open(void) _must_check_;
