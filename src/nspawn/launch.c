@@ -25,6 +25,8 @@
 #include "fd.h"
 #include "host/devices.h"
 #include "host/image.h"
+#include "host/port-claim.h"
+#include "host/ports.h"
 #include "host/residue.h"
 #include "host/runtime-directory.h"
 #include "host/template.h"
@@ -334,6 +336,9 @@ static int prepare(Machine *m) {
 
         if (geteuid() != 0)
                 return log_error_errno(-EPERM, "this takes root's privileges");
+        r = ports_check(&m->config->network);
+        if (r < 0)
+                return r;
         r = block_signals(); /* from here on there is something to undo */
         if (r >= 0)
                 r = machine_lock_name(&m->undo, &m->lock, m->config->source.machine);
@@ -360,6 +365,8 @@ static int prepare(Machine *m) {
         r = make_console(m);
         if (r >= 0)
                 r = minder_start(m->facts->systemd_running && !m->config->unit.keep_unit, on_orphaned, m, &m->minder);
+        if (r >= 0)
+                r = port_claims_take(&m->config->network, &m->undo);
         if (r >= 0)
                 r = watch_signals(m);
         if (r >= 0)

@@ -16,6 +16,7 @@
 #include "fd.h"
 #include "guest/outer.h"
 #include "host/hooks.h"
+#include "host/ports.h"
 #include "host/unix-export.h"
 #include "launch.h"
 #include "log.h"
@@ -147,6 +148,7 @@ static int start_registration(Machine *m) {
 static int start_network(Machine *m) {
         _cleanup_close_ int netns = -EBADF;
         char path[64];
+        int r;
 
         m->run.network_ready = true;
         if (m->plan->network.n_items == 0)
@@ -157,7 +159,17 @@ static int start_network(Machine *m) {
                 return 0; /* PID 1 is at its end already; its own message says why */
         if (netns < 0)
                 return log_error_errno(-errno, "cannot open the machine's network namespace: %m");
-        return network_setup(&m->plan->network, netns, &m->run.undo, &m->run.network);
+        r = network_setup(&m->plan->network, netns, &m->run.undo, &m->run.network);
+        if (r < 0)
+                return r;
+        return ports_start(&(PortsRequest){
+                .config = &m->config->network,
+                .machine = m->config->source.machine,
+                .quiet = m->config->output.quiet,
+                .runtime_fd = m->runtime_fd,
+                .host = &m->run.network,
+                .netns_fd = netns,
+        }, m->event, &m->run.undo);
 }
 
 static int run_last_hooks(void *userdata) {

@@ -173,7 +173,7 @@ until_running() {
 no_machine() { ! host_in machinectl show "${1:-guest}" >/dev/null 2>&1; }
 unit_is() { [[ $(host_in systemctl show -p ActiveState --value "$(unit "${2:-guest}")") == "$1" ]]; }
 
-# Everything a guest could leave on the host, one thing a line. The nft tables themselves are networkd's, and stay; the
+# Everything a guest could leave on the host, one thing a line. Of nft tables, networkd's stay; the
 # credentials of the host's own units come and go.
 host_state() {
     host_in bash -c '
@@ -185,7 +185,8 @@ host_state() {
         find /run/nspawn /run/systemd/nspawn -mindepth 1 -type d -name "*guest*" -printf "dir %p\n" 2>/dev/null
         find /tmp /var/tmp -maxdepth 1 -name "*nspawn-*" -printf "file %p\n"
         find /var/lib/machines -maxdepth 1 -name ".#*" -printf "lock %f\n"
-        nft list ruleset | grep elements | sed "s/^/nft /"' | sort
+        nft list ruleset | grep elements | sed "s/^/nft /"
+        nft list tables | sed -n "/nspawn/p"' | sort
 }
 host_state_is() { [[ $(host_state) == "$1" ]]; }
 

@@ -77,6 +77,12 @@ static bool refuse_namespace_and_members(const Settings *s) {
         return s->value.network.namespace_path && network_has_links(&s->value.network);
 }
 
+static bool refuse_ports_without_link(const Settings *s) {
+        const NetworkConfig *n = &s->value.network;
+
+        return n->n_ports > 0 && (n->namespace_path || !(n->veth || n->bridge || n->zone || n->n_veth_extra > 0));
+}
+
 static bool refuse_ambient_boot(const Settings *s) {
         return s->boot && s->value.security.ambient != 0;
 }
@@ -196,6 +202,9 @@ static const struct {
         { refuse_namespace_and_members,
           "--network-namespace-path= cannot be used with other network options than "
           "--private-network" },
+        { refuse_ports_without_link,
+          "--port= needs a link between the host and the machine: add --network-veth (-n), --network-bridge= or "
+          "--network-zone=, or leave out --port=: on the host's network the machine has all ports" },
         { refuse_ambient_boot, "--ambient-capability= is of no use when booting: leave out --boot" },
         { refuse_ambient_outside,
           "--ambient-capability= names a capability that the machine does not have: add it "

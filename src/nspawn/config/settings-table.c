@@ -238,6 +238,10 @@ const Setting settings_table[] = {
           REQUIRED("PATH"), .group = HELP_NETWORK, KEY("Network", "NamespacePath"),
           .trust = TRUST_PRIVILEGED, .mask = MASK_NETWORK,
           .type = &value_host_file, FIELD(value.network.namespace_path) },
+        { OPTION('p', "port", "Port of the host that leads to one of the machine"),
+          REQUIRED("[PROTOCOL:][ADDRESS:]HOSTPORT[:CONTAINERPORT]"), .group = HELP_NETWORK,
+          KEY("Network", "Port"), .trust = TRUST_PRIVILEGED,
+          .type = &value_ports, FIELD(value.network.ports) },
 
         /* — security — */
         { OPTION(0, "capability", "Keep these capabilities, besides the default ones"),

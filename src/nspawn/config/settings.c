@@ -87,6 +87,9 @@ static int log_parse_error(int error, const Setting *row, const char *where, con
         case -EEXIST:
                 log_error("%s: \"%.*s\" is given a second time", where, (int) strcspn(text, ":"), text);
                 return error;
+        case -EADDRINUSE:
+                log_error("%s: \"%s\": another one has this port of the host already", where, text);
+                return error;
         case -EINVAL:
         case -ERANGE:
                 if (row->type->secret)

@@ -22,7 +22,8 @@ struct ValueType {
 
         /* Turns text into the field: replaces a single value, appends to a list. On failure the field stays
          * valid. -EINVAL and -ERANGE: the text is not what expects says; -EOPNOTSUPP: it will be, later;
-         * -EEXIST: a list has it already. */
+         * -EEXIST: a list has it already;
+         * -EADDRINUSE: the same, of a port. */
         int (*parse)(const ValueType *type, ValueOrigin origin, const char *text, void *field);
 
         void (*destroy)(void *field); /* frees what the field points to; NULL if that is nothing */

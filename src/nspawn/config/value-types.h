@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The types of values that settings_table names. Single values are in value-types.c, resource limits
- * in value-limits.c, lists and sets in value-lists.c, mounts in value-mounts.c, ranges of users in
- * value-users.c. */
+/* The types of values that settings_table names. Single values are in value-types.c, resource limits in
+ * value-limits.c, lists and sets in value-lists.c, ports in value-ports.c, mounts in value-mounts.c, ranges of users
+ * in value-users.c. */
 
 #include "config/settings.h"
 
@@ -74,6 +74,7 @@ extern const ValueType value_address_families;     /* AddressFamilies */
 extern const ValueType value_veth_pairs;           /* a pointer and its count, like the next three */
 extern const ValueType value_interface_pairs;
 extern const ValueType value_child_interface_pairs; /* macvlan and ipvlan: no name of the guest's side */
+extern const ValueType value_ports; /* the same, in value-ports.c */
 extern const ValueType value_literal_credentials;
 extern const ValueType value_loaded_credentials;
 

@@ -142,6 +142,13 @@ static int get_bridge(Setup *s, const LinkOperation *op, LinkInfo *ret) {
         return r < 0 ? link_log_error(r, s->host, "find bridge", op->bridge) : 0;
 }
 
+static void note_link(HostNetwork *result, int ifindex, bool registered) {
+        if (registered && result->n_interfaces < ELEMENTSOF(result->interfaces))
+                result->interfaces[result->n_interfaces++] = ifindex;
+        if (result->n_links < ELEMENTSOF(result->links))
+                result->links[result->n_links++] = ifindex;
+}
+
 static int set_up_veth(Setup *s, const LinkOperation *op) {
         _cleanup_link_info_ LinkInfo bridge = {}, info = {};
         _cleanup_(zones_unlock) int lock = -EBADF;
@@ -165,8 +172,7 @@ static int set_up_veth(Setup *s, const LinkOperation *op) {
                 return r;
         if (op->altname)
                 link_add_altname(s->host, &info, op->altname);
-        if (op->registered)
-                s->result = (HostNetwork){ { op->bridge ? bridge.ifindex : info.ifindex }, 1 };
+        note_link(&s->result, op->bridge ? bridge.ifindex : info.ifindex, op->registered);
         return 0;
 }
 

@@ -6,10 +6,12 @@
 #include "engine/undo.h"
 #include "plan/network.h"
 
-/* What the machine registry is told: the host's end of the pair, or the bridge it is a port of. */
+/* By what the host reaches the machine: ends of pairs, or the bridges they are ports of. */
 typedef struct HostNetwork {
-        int interfaces[1]; /* ifindices */
+        int interfaces[1]; /* ifindices; what the machine registry is told */
         size_t n_interfaces;
+        int links[8]; /* all of them, or the first ones */
+        size_t n_links;
 } HostNetwork;
 
 /* Makes the links of the plan between our network namespace and the guest's (netns_fd, borrowed) and

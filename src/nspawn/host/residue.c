@@ -20,6 +20,7 @@
 #include "host/machine-cgroup.h"
 #include "host/machine-lock.h"
 #include "host/password-agent.h"
+#include "host/ports.h"
 #include "host/runtime-directory.h"
 #include "host/temporary.h"
 #include "host/uid-range.h"
@@ -84,13 +85,16 @@ static void remove_stale_locks(int runtime_fd) {
 
 static int remove_recorded(const char *machine, int runtime_fd) {
         _cleanup_free_ char *cgroup = NULL, *tree = NULL, *users = NULL;
-        int r = 0;
+        int r = 0, k;
 
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_CGROUP, &cgroup) >= 0)
                 r = machine_cgroup_remove(cgroup);
         if (r < 0)
                 (void) log_warning_errno(r, "cannot remove the cgroup %s, left by %s: %m", cgroup,
                                          machine);
+        k = ports_remove_recorded(machine, runtime_fd);
+        if (k < 0)
+                (void) log_warning_errno(k, "cannot remove the forwarding of ports, left by %s: %m", machine);
         image_mapping_remove_recorded(runtime_fd);
         password_agent_remove_recorded(runtime_fd);
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_TREE, &tree) >= 0)

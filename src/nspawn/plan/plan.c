@@ -6,6 +6,7 @@
 #include "plan/plan.h"
 
 #include "log.h"
+#include "plan/ports.h"
 #include "plan/seccomp-policy.h"
 #include "plan/seccomp-profile.h"
 #include "plan/uid-range.h"
@@ -122,4 +123,5 @@ void machine_plan_print(const MachineConfig *config, const MachinePlan *plan, FI
                 fprintf(f, "SELinux context: %s\n", plan->security.selinux_context);
         fputs("network:\n", f);
         network_plan_print(&plan->network, f);
+        ports_print(config->network.ports, config->network.n_ports, f);
 }
