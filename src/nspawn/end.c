@@ -173,7 +173,8 @@ static void collect(Machine *m) {
 }
 
 void run_event(Machine *m, LifecycleEvent event) {
-        m->stopping |= event == LIFECYCLE_EVENT_STOP || event == LIFECYCLE_EVENT_POWEROFF || event == LIFECYCLE_EVENT_KILL;
+        m->stopping |=
+                event == LIFECYCLE_EVENT_STOP || event == LIFECYCLE_EVENT_POWEROFF || event == LIFECYCLE_EVENT_KILL;
         m->run.explained |= event == LIFECYCLE_EVENT_FAILED || event == LIFECYCLE_EVENT_STOP ||
                 event == LIFECYCLE_EVENT_KILL || event == LIFECYCLE_EVENT_POWEROFF;
         switch (lifecycle_handle(&m->run.state, event)) {

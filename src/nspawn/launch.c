@@ -42,8 +42,8 @@ static int take_users(Machine *m) {
 
         if (!m->plan->user_namespace)
                 return 0;
-        return uid_range_take(&m->undo, &m->config->users, source->machine, owner_fd,
-                              m->runtime_fd, &m->users_lock, &m->users);
+        return uid_range_take(&m->undo, &m->config->users, source->machine, owner_fd, m->runtime_fd, &m->users_lock,
+                              &m->users);
 }
 
 /* A bind without a source gets an empty directory; so does an overlay for its upper layer or, where that is given, for
@@ -55,9 +55,8 @@ static int make_mount_temporary(Machine *m, const CustomMount *mount, char **ret
 
         if (!bind && !overlay)
                 return 0;
-        r = overlay && *mount->upper
-                ? temporary_make_beside(&m->temporaries, mount->upper, ret)
-                : temporary_make(&m->temporaries, "/var/tmp", "nspawn", ret);
+        r = overlay && *mount->upper ? temporary_make_beside(&m->temporaries, mount->upper, ret)
+                                     : temporary_make(&m->temporaries, "/var/tmp", "nspawn", ret);
         return r < 0 ? log_error_errno(r, "cannot make a temporary directory for %s: %m", mount->destination) : 0;
 }
 
@@ -84,7 +83,9 @@ static int remove_propagation_directory(void *userdata) {
 /* machined mounts here what is to appear in the guest's /run/host/incoming. */
 static int make_propagation_directory(Machine *m) {
         static const char *const parents[] = {
-                "/run/systemd", "/run/systemd/nspawn", "/run/systemd/nspawn/propagate",
+                "/run/systemd",
+                "/run/systemd/nspawn",
+                "/run/systemd/nspawn/propagate",
         };
         char path[128];
 
@@ -241,8 +242,7 @@ static int make_cgroup(Machine *m, const char *unit_path) {
         if (r < 0)
                 return r;
         if (m->cgroup.device_error < 0)
-                (void) log_warning_errno(m->cgroup.device_error,
-                                         "the machine's device access is not restricted: %m");
+                (void) log_warning_errno(m->cgroup.device_error, "the machine's device access is not restricted: %m");
         m->cgroup_ready = true;
         return 0;
 }

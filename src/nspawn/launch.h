@@ -52,20 +52,20 @@ typedef struct Run {
 
         StopWish wish;           /* what it is asked for */
         ShutdownTarget shutdown; /* who is asked, and how far that came */
-        siginfo_t exit; /* how PID 1 ended */
+        siginfo_t exit;          /* how PID 1 ended */
 } Run;
 
-#define RUN_NONE                                                                                             \
-        ((Run){                                                                                              \
-                .socket_fd = -EBADF,                                                                         \
-                .outer_pidfd = -EBADF,                                                                       \
-                .leader_pidfd = -EBADF,                                                                      \
-                .unix_export_fd = -EBADF,                                                                    \
-                .journal_fd = -EBADF,                                                                        \
-                .console_fd = -EBADF,                                                                        \
-                .notify_fd = -EBADF,                                                                         \
-                .hooks_pidfd = -EBADF,                                                                       \
-                .shutdown = { .leader_pidfd = -EBADF },                                                      \
+#define RUN_NONE                                                                                                      \
+        ((Run){                                                                                                       \
+                .socket_fd = -EBADF,                                                                                  \
+                .outer_pidfd = -EBADF,                                                                                \
+                .leader_pidfd = -EBADF,                                                                               \
+                .unix_export_fd = -EBADF,                                                                             \
+                .journal_fd = -EBADF,                                                                                 \
+                .console_fd = -EBADF,                                                                                 \
+                .notify_fd = -EBADF,                                                                                  \
+                .hooks_pidfd = -EBADF,                                                                                \
+                .shutdown = { .leader_pidfd = -EBADF },                                                               \
         })
 
 typedef struct Machine {
@@ -76,7 +76,7 @@ typedef struct Machine {
         sd_event *event;
         UndoLog undo;
         int tree_fd, runtime_fd; /* the tree, or the file or disk that holds it */
-        bool read_only; /* nothing of tree_fd is ever written */
+        bool read_only;          /* nothing of tree_fd is ever written */
         Image image;
         MountStack stack;
         MachineLock *stack_locks; /* one for each of its entries */
@@ -93,7 +93,7 @@ typedef struct Machine {
         bool cgroup_ready;
         ManagerBus *bus;
         MachinedLink *machined; /* NULL: over the bus, if at all */
-        bool unmanaged; /* this host has no systemd */
+        bool unmanaged;         /* this host has no systemd */
         Scope *scope;
         ScopeRequest scope_request;
         Notify *notify;

@@ -37,8 +37,9 @@ static int raise_descriptor_limit(void) {
                 return log_error_errno(-EMFILE, "the limit of open files (ulimit -Hn) is %llu, it takes %u",
                                        (unsigned long long) limit.rlim_max, DESCRIPTORS_NEEDED);
         limit.rlim_cur = limit.rlim_max;
-        return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? log_error_errno(-errno, "cannot raise the limit of open files: %m")
-                                                    : 0;
+        return setrlimit(RLIMIT_NOFILE, &limit) < 0
+                ? log_error_errno(-errno, "cannot raise the limit of open files: %m")
+                : 0;
 }
 
 /* What the caller left open by mistake is no business of the guest's, nor ours. */

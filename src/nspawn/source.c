@@ -52,8 +52,8 @@ static int lock_tree(Machine *m) {
         if (!m->config->env.lock)
                 return 0;
         r = m->config->source.image && !m->read_only
-                    ? machine_lock_image(&m->undo, &m->lock, path, m->tree_fd)
-                    : machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
+                ? machine_lock_image(&m->undo, &m->lock, path, m->tree_fd)
+                : machine_lock_tree(&m->undo, &m->lock, path, m->tree_fd, m->read_only ? LOCK_SHARED : LOCK_EXCLUSIVE);
         if (r < 0)
                 return r;
         r = runtime_record_write(m->runtime_fd, RUNTIME_RECORD_TREE, path);
@@ -72,8 +72,9 @@ static int take_ephemeral_tree(Machine *m) {
                 r = lock_tree(m);
                 if (r >= 0) {
                         m->layered = source_root_is_writable(source) || mounts_have_root(&m->config->mounts);
-                        return m->layered ? ephemeral_make_layer(&m->temporaries, source, m->tree_fd, &m->layer_directory)
-                                          : 0;
+                        return m->layered
+                                ? ephemeral_make_layer(&m->temporaries, source, m->tree_fd, &m->layer_directory)
+                                : 0;
                 }
                 if (r == -EBUSY)
                         r = ephemeral_copy_in_use(&m->temporaries, source, m->config->output.quiet, &m->tree_fd);
@@ -101,7 +102,8 @@ static void notice_read_only(const Machine *m) {
         const ImageSlot *root = &m->image.plan.slots[IMAGE_ROOT];
 
         if (root->used && root->read_only && !m->read_only && !m->layered && !m->config->output.quiet)
-                log_notice("%s: its root file system (%s) is read-only, and so is the machine's root; with --ephemeral or "
+                log_notice("%s: its root file system (%s) is read-only, and so is the machine's root; with "
+                           "--ephemeral or "
                            "--volatile=overlay it looks writable",
                            m->config->source.image, root->partition.fstype);
 }

@@ -162,20 +162,23 @@ static int start_network(Machine *m) {
         r = network_setup(&m->plan->network, netns, &m->run.undo, &m->run.network);
         if (r < 0)
                 return r;
-        return ports_start(&(PortsRequest){
-                .config = &m->config->network,
-                .machine = m->config->source.machine,
-                .quiet = m->config->output.quiet,
-                .runtime_fd = m->runtime_fd,
-                .host = &m->run.network,
-                .netns_fd = netns,
-        }, m->event, &m->run.undo);
+        return ports_start(
+                &(PortsRequest){
+                        .config = &m->config->network,
+                        .machine = m->config->source.machine,
+                        .quiet = m->config->output.quiet,
+                        .runtime_fd = m->runtime_fd,
+                        .host = &m->run.network,
+                        .netns_fd = netns,
+                },
+                m->event, &m->run.undo);
 }
 
 static int run_last_hooks(void *userdata) {
         Machine *m = userdata;
 
-        (void) hooks_run(&m->minder, &m->config->oci, OCI_HOOK_POSTSTOP, m->config->source.machine, 0); /* has logged */
+        (void) hooks_run(&m->minder, &m->config->oci, OCI_HOOK_POSTSTOP, m->config->source.machine,
+                         0); /* has logged */
         return 0;
 }
 

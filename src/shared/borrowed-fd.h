@@ -10,8 +10,8 @@
 #include "macros.h"
 
 typedef struct BorrowedFd {
-        int fd;           /* our own descriptor, O_CLOEXEC; what to poll */
-        bool private;     /* its open file description is ours alone, and non-blocking */
+        int fd;       /* our own descriptor, O_CLOEXEC; what to poll */
+        bool private; /* its open file description is ours alone, and non-blocking */
         bool socket;
         size_t max_write; /* for a description that is shared: what a writable fd takes without waiting */
 } BorrowedFd;

@@ -96,9 +96,8 @@ static int add_found(Children *c, const struct btrfs_ioctl_search_args *args, ui
 
                 memcpy(&header, args->buf + position, sizeof(header));
                 position += sizeof(header);
-                r = header.type == BTRFS_ROOT_REF_KEY
-                        ? add_child(c, header.offset, args->buf + position, header.len)
-                        : 0;
+                r = header.type == BTRFS_ROOT_REF_KEY ? add_child(c, header.offset, args->buf + position, header.len)
+                                                      : 0;
                 if (r < 0)
                         return r;
                 position += header.len;
@@ -223,7 +222,8 @@ static int snapshot_child(int fd, int snapshot_fd, const Child *child, unsigned 
 static int make_like(int fd, int snapshot_fd) {
         uint64_t flags, own;
 
-        if (ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) < 0 || ioctl(snapshot_fd, BTRFS_IOC_SUBVOL_GETFLAGS, &own) < 0)
+        if (ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &flags) < 0 ||
+            ioctl(snapshot_fd, BTRFS_IOC_SUBVOL_GETFLAGS, &own) < 0)
                 return -errno;
         if (!(flags & BTRFS_SUBVOL_RDONLY))
                 return 0;

@@ -40,7 +40,7 @@ static const char *const known_mounts[] = {
 /* What a delegate needs to write to, so that it can make and fill cgroups of its own; nothing that sets
  * limits. */
 static const char *const delegated_files[] = {
-        "cgroup.controllers", "cgroup.events",  "cgroup.procs",     "cgroup.stat",
+        "cgroup.controllers",     "cgroup.events",  "cgroup.procs",     "cgroup.stat",
         "cgroup.subtree_control", "cgroup.threads", "memory.oom.group", "memory.reclaim",
 };
 
@@ -208,8 +208,7 @@ int cgroup_delegate(int cgroup_fd, uid_t uid, gid_t gid) {
         if (fchown(cgroup_fd, uid, gid) < 0)
                 return -errno;
         for (size_t i = 0; i < ELEMENTSOF(delegated_files); i++)
-                if (fchownat(cgroup_fd, delegated_files[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
-                    errno != ENOENT)
+                if (fchownat(cgroup_fd, delegated_files[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
                         return -errno;
         return 0;
 }

@@ -314,8 +314,7 @@ static int copy_entry_of(Copier *c, int from_fd, int to_dir, const char *name, u
         r = link_again(c, to_dir, name, &st);
         if (r != 0)
                 return MIN(r, 0);
-        r = S_ISREG(st.st_mode) ? copy_file(c, from_fd, to_dir, name, &st)
-                                : copy_node(c, from_fd, to_dir, name, &st);
+        r = S_ISREG(st.st_mode) ? copy_file(c, from_fd, to_dir, name, &st) : copy_node(c, from_fd, to_dir, name, &st);
         return r < 0 ? r : remember_link(c, to_dir, name, &st);
 }
 
@@ -405,8 +404,12 @@ int copy_tree(int from_fd, int to_fd, const CopyOptions *options, CopyProgress *
         _cleanup_free_ char *buffer = malloc(BUFFER_SIZE), *list = malloc(LIST_SIZE), *value = malloc(VALUE_SIZE);
         _cleanup_close_ int from = -EBADF, to = -EBADF;
         Copier c = {
-                .options = options, .progress = progress, .links_fd = -EBADF,
-                .buffer = buffer, .list = list, .value = value,
+                .options = options,
+                .progress = progress,
+                .links_fd = -EBADF,
+                .buffer = buffer,
+                .list = list,
+                .value = value,
         };
         int r;
 

@@ -31,19 +31,17 @@ enum {
 
 #define CONTEXT(field) ((short) offsetof(struct bpf_cgroup_dev_ctx, field))
 
-#define LOAD(dst, field)                                                                                     \
-        ((struct bpf_insn){ .code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = (dst), .src_reg = BPF_REG_1,       \
-                            .off = CONTEXT(field) })
-#define ALU_IMM(op, dst, value)                                                                              \
+#define LOAD(dst, field)                                                                                              \
+        ((struct bpf_insn){                                                                                           \
+                .code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = (dst), .src_reg = BPF_REG_1, .off = CONTEXT(field) })
+#define ALU_IMM(op, dst, value)                                                                                       \
         ((struct bpf_insn){ .code = BPF_ALU | (op) | BPF_K, .dst_reg = (dst), .imm = (int32_t) (value) })
-#define COPY(dst, src)                                                                                       \
-        ((struct bpf_insn){ .code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = (dst), .src_reg = (src) })
-#define ALU(op, dst, src)                                                                                    \
-        ((struct bpf_insn){ .code = BPF_ALU | (op) | BPF_X, .dst_reg = (dst), .src_reg = (src) })
-#define JUMP_IF_NOT(reg, value, over)                                                                        \
-        ((struct bpf_insn){ .code = BPF_JMP32 | BPF_JNE | BPF_K, .dst_reg = (reg), .imm = (int32_t) (value),  \
-                            .off = (over) })
-#define JUMP_TO_ALLOW(reg, value)                                                                            \
+#define COPY(dst, src) ((struct bpf_insn){ .code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = (dst), .src_reg = (src) })
+#define ALU(op, dst, src) ((struct bpf_insn){ .code = BPF_ALU | (op) | BPF_X, .dst_reg = (dst), .src_reg = (src) })
+#define JUMP_IF_NOT(reg, value, over)                                                                                 \
+        ((struct bpf_insn){                                                                                           \
+                .code = BPF_JMP32 | BPF_JNE | BPF_K, .dst_reg = (reg), .imm = (int32_t) (value), .off = (over) })
+#define JUMP_TO_ALLOW(reg, value)                                                                                     \
         ((struct bpf_insn){ .code = BPF_JMP32 | BPF_JEQ | BPF_K, .dst_reg = (reg), .imm = (int32_t) (value) })
 #define EXIT() ((struct bpf_insn){ .code = BPF_JMP | BPF_EXIT })
 

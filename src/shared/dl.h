@@ -12,7 +12,7 @@ typedef struct DlSymbol {
 } DlSymbol;
 
 /* One row of a table, for a function pointer variable called dl_NAME. */
-#define DL_SYMBOL(function)                                                                                  \
+#define DL_SYMBOL(function)                                                                                           \
         { #function, &dl_##function }
 
 /* Loads a library, for the life of this process, and looks its functions up. -ENOPKG: it is not installed,

@@ -165,7 +165,7 @@ int fd_set_cloexec(int fd, bool on) {
 #define REMOVE_DEPTH_MAX 64u
 
 typedef struct Removal {
-        int top_fd; /* of the tree that is being removed */
+        int top_fd;     /* of the tree that is being removed */
         unsigned moved; /* directories brought up so far, for their names */
 } Removal;
 

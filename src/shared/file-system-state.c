@@ -40,8 +40,7 @@ static FileSystemState ext4_state(const uint8_t *sb, uint64_t now) {
 
         if (get16(sb + 56) != EXT4_MAGIC)
                 return FILE_SYSTEM_UNKNOWN;
-        if (!(state & EXT4_STATE_VALID) || (state & EXT4_STATE_ERROR) ||
-            (get32(sb + 96) & EXT4_INCOMPAT_RECOVER))
+        if (!(state & EXT4_STATE_VALID) || (state & EXT4_STATE_ERROR) || (get32(sb + 96) & EXT4_INCOMPAT_RECOVER))
                 return FILE_SYSTEM_DIRTY;
         if (max_mounts > 0 && max_mounts < 0x8000 && mounts >= max_mounts) /* it is signed: less than 0 is never */
                 return FILE_SYSTEM_DIRTY;
@@ -136,8 +135,7 @@ FileSystemState file_system_state(int fd, const char *fstype, uint64_t now) {
         for (size_t i = 0; i < ELEMENTSOF(types); i++) {
                 if (!streq(types[i].fstype, fstype))
                         continue;
-                if (!types[i].read ||
-                    pread(fd, superblock, types[i].size, types[i].offset) != (ssize_t) types[i].size)
+                if (!types[i].read || pread(fd, superblock, types[i].size, types[i].offset) != (ssize_t) types[i].size)
                         return types[i].otherwise;
                 return types[i].read(superblock, now);
         }

@@ -41,15 +41,24 @@ static __typeof__(json_object_to_json_string_ext) *dl_json_object_to_json_string
 
 int json_value_load(void) {
         static const DlSymbol symbols[] = {
-                DL_SYMBOL(json_tokener_new_ex),        DL_SYMBOL(json_tokener_free),
-                DL_SYMBOL(json_tokener_set_flags),     DL_SYMBOL(json_tokener_parse_ex),
-                DL_SYMBOL(json_tokener_get_error),     DL_SYMBOL(json_tokener_error_desc),
-                DL_SYMBOL(json_tokener_get_parse_end), DL_SYMBOL(json_object_put),
-                DL_SYMBOL(json_object_get_type),       DL_SYMBOL(json_object_get_boolean),
-                DL_SYMBOL(json_object_get_int64),      DL_SYMBOL(json_object_get_uint64),
-                DL_SYMBOL(json_object_get_string),     DL_SYMBOL(json_object_get_string_len),
-                DL_SYMBOL(json_object_array_length),   DL_SYMBOL(json_object_array_get_idx),
-                DL_SYMBOL(json_object_get_object),     DL_SYMBOL(json_object_new_string),
+                DL_SYMBOL(json_tokener_new_ex),
+                DL_SYMBOL(json_tokener_free),
+                DL_SYMBOL(json_tokener_set_flags),
+                DL_SYMBOL(json_tokener_parse_ex),
+                DL_SYMBOL(json_tokener_get_error),
+                DL_SYMBOL(json_tokener_error_desc),
+                DL_SYMBOL(json_tokener_get_parse_end),
+                DL_SYMBOL(json_object_put),
+                DL_SYMBOL(json_object_get_type),
+                DL_SYMBOL(json_object_get_boolean),
+                DL_SYMBOL(json_object_get_int64),
+                DL_SYMBOL(json_object_get_uint64),
+                DL_SYMBOL(json_object_get_string),
+                DL_SYMBOL(json_object_get_string_len),
+                DL_SYMBOL(json_object_array_length),
+                DL_SYMBOL(json_object_array_get_idx),
+                DL_SYMBOL(json_object_get_object),
+                DL_SYMBOL(json_object_new_string),
                 DL_SYMBOL(json_object_to_json_string_ext),
         };
 
@@ -60,7 +69,7 @@ int json_value_load(void) {
 
 JsonKind json_value_kind(const JsonValue *value) {
         static const JsonKind kinds[] = {
-                [json_type_null] = JSON_NULL,     [json_type_boolean] = JSON_BOOL, [json_type_double] = JSON_REAL,
+                [json_type_null] = JSON_NULL,     [json_type_boolean] = JSON_BOOL,  [json_type_double] = JSON_REAL,
                 [json_type_int] = JSON_INTEGER,   [json_type_object] = JSON_OBJECT, [json_type_array] = JSON_ARRAY,
                 [json_type_string] = JSON_STRING,
         };

@@ -27,12 +27,11 @@ typedef struct RuleSet {
 static const struct {
         unsigned files, tcp, scopes;
 } versions[] = {
-        { 13, 0, 0 },
-        { 14, 0, 0 }, /* Linux 5.19: links to other directories */
-        { 15, 0, 0 }, /* 6.2: truncation */
-        { 15, 2, 0 }, /* 6.7: bind and connect */
-        { 16, 2, 0 }, /* 6.10: requests to devices */
-        { 16, 2, 2 }, /* 6.12: abstract sockets and signals */
+        { 13, 0, 0 }, { 14, 0, 0 }, /* Linux 5.19: links to other directories */
+        { 15, 0, 0 },               /* 6.2: truncation */
+        { 15, 2, 0 },               /* 6.7: bind and connect */
+        { 16, 2, 0 },               /* 6.10: requests to devices */
+        { 16, 2, 2 },               /* 6.12: abstract sockets and signals */
 };
 
 static uint64_t lowest(unsigned bits) {

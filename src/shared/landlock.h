@@ -8,8 +8,8 @@
 #include "macros.h"
 
 /* Access to what lies at a path, or below it where that is a directory. */
-#define LANDLOCK_READ UINT64_C(0x0c)       /* files and lists of directories */
-#define LANDLOCK_EXECUTE UINT64_C(0x01)    /* as programs; libraries are read */
+#define LANDLOCK_READ UINT64_C(0x0c)         /* files and lists of directories */
+#define LANDLOCK_EXECUTE UINT64_C(0x01)      /* as programs; libraries are read */
 #define LANDLOCK_READ_WRITE UINT64_C(0x8006) /* what is there; of a device also its own requests */
 
 typedef struct Landlock {

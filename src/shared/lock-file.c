@@ -49,8 +49,7 @@ static int try_take(int dir_fd, const char *name, LockMode mode) {
         return st.st_nlink > 0 ? TAKE_FD(fd) : -ESTALE;
 }
 
-int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout_usec,
-                   LockFile *ret) {
+int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout_usec, LockFile *ret) {
         _cleanup_close_ int own_dir_fd = -EBADF, fd = -EBADF;
         _cleanup_free_ char *copy = NULL;
         uint64_t end = clock_usec() + timeout_usec;

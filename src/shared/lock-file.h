@@ -21,8 +21,7 @@ typedef struct LockFile {
 /* Takes the lock dir_fd/name, creating the file (0600) if need be. Tries again for timeout_usec, then -EBUSY.
  * -EBADF: the name is taken by something that is no regular file; -ELOOP: by a symlink. dir_fd stays the
  * caller's. */
-int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout_usec,
-                   LockFile *ret) _must_check_;
+int lock_file_take(int dir_fd, const char *name, LockMode mode, uint64_t timeout_usec, LockFile *ret) _must_check_;
 
 /* Makes an exclusive lock a shared one or the other way round, without letting go of it in between. Waits like
  * lock_file_take(), then -EBUSY, and the lock is what it was. A lock that is not held is fine. */

@@ -28,11 +28,11 @@ int log_write(int level, int error, const char *format, ...) _printf_(3, 4);
 /* The last line logged at LOG_ERR or worse by this process, or "". For the ABORT message of a stage. */
 const char *log_last_error(void);
 
-#define log_full(level, error, ...)                                                                          \
-        ({                                                                                                   \
-                int _level = (level), _error = (error);                                                      \
-                _level <= log_get_max_level() || _level <= LOG_ERR ? log_write(_level, _error, __VA_ARGS__)   \
-                                                                   : -abs(_error);                            \
+#define log_full(level, error, ...)                                                                                   \
+        ({                                                                                                            \
+                int _level = (level), _error = (error);                                                               \
+                _level <= log_get_max_level() || _level <= LOG_ERR ? log_write(_level, _error, __VA_ARGS__)           \
+                                                                   : -abs(_error);                                    \
         })
 
 #define log_debug(...) ((void) log_full(LOG_DEBUG, 0, __VA_ARGS__))

@@ -65,9 +65,7 @@ static int open_device(const char *path, mode_t type, dev_t device, int flags) {
                 return fd_reopen(fd, flags);
         r = fd < 0 ? -errno : -ENOENT;
         own = open_private_node(type, device, flags);
-        return own == -EPERM || own == -EACCES
-                ? r
-                : own; /* what is missing tells more than that it cannot be made */
+        return own == -EPERM || own == -EACCES ? r : own; /* what is missing tells more than that it cannot be made */
 }
 
 /* Minor numbers are the devices' numbers, unless the module was loaded with room for partitions. */
@@ -216,8 +214,8 @@ static int attach_free(const struct loop_config *config, bool read_only) {
         _cleanup_close_ int control_fd = -EBADF;
         int fd;
 
-        control_fd = open_device("/dev/loop-control", S_IFCHR,
-                                 makedev(LOOP_CONTROL_MAJOR, LOOP_CONTROL_MINOR), O_RDWR);
+        control_fd =
+                open_device("/dev/loop-control", S_IFCHR, makedev(LOOP_CONTROL_MAJOR, LOOP_CONTROL_MINOR), O_RDWR);
         if (control_fd < 0)
                 return TAKE_FD(control_fd);
         for (;;) {
@@ -236,11 +234,10 @@ static int share(int fd, const struct loop_info64 *info, const void *userdata) {
         if (ioctl(fd, BLKSSZGET, &sector_size) < 0)
                 return -errno;
         return sector_size == config->block_size && info->lo_offset == config->info.lo_offset &&
-                               info->lo_sizelimit == config->info.lo_sizelimit &&
-                               info->lo_flags == config->info.lo_flags &&
-                               memcmp(info->lo_file_name, config->info.lo_file_name, sizeof(info->lo_file_name)) == 0
-                       ? fd_reopen(fd, O_RDONLY | O_NONBLOCK)
-                       : -ENOENT;
+                        info->lo_sizelimit == config->info.lo_sizelimit && info->lo_flags == config->info.lo_flags &&
+                        memcmp(info->lo_file_name, config->info.lo_file_name, sizeof(info->lo_file_name)) == 0
+                ? fd_reopen(fd, O_RDONLY | O_NONBLOCK)
+                : -ENOENT;
 }
 
 int loop_attach(const LoopRequest *request) {

@@ -14,7 +14,7 @@ typedef struct LoopRequest {
         uint64_t offset, size; /* bytes, multiples of sector_size */
         unsigned sector_size;  /* of the new device: 512 to 4096 */
         bool read_only;
-        bool direct;      /* read and write past the host's page cache, if what is behind can */
+        bool direct;       /* read and write past the host's page cache, if what is behind can */
         const char *share; /* of a file that is only read: a device made by an equal request will do; NULL: no other */
 } LoopRequest;
 

@@ -19,19 +19,34 @@
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
 #define CONST_STRLEN(s) (sizeof("" s "") - 1)
 
-#define MIN(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a < _b ? _a : _b; })
-#define MAX(a, b) ({ __typeof__(a) _a = (a); __typeof__(b) _b = (b); _a > _b ? _a : _b; })
+#define MIN(a, b)                                                                                                     \
+        ({                                                                                                            \
+                __typeof__(a) _a = (a);                                                                               \
+                __typeof__(b) _b = (b);                                                                               \
+                _a < _b ? _a : _b;                                                                                    \
+        })
+#define MAX(a, b)                                                                                                     \
+        ({                                                                                                            \
+                __typeof__(a) _a = (a);                                                                               \
+                __typeof__(b) _b = (b);                                                                               \
+                _a > _b ? _a : _b;                                                                                    \
+        })
 
 /* Take the value out of a variable that a cleanup attribute watches, leaving its neutral value. */
-#define TAKE(var, neutral) ({ __typeof__(var) _taken = (var); (var) = (neutral); _taken; })
+#define TAKE(var, neutral)                                                                                            \
+        ({                                                                                                            \
+                __typeof__(var) _taken = (var);                                                                       \
+                (var) = (neutral);                                                                                    \
+                _taken;                                                                                               \
+        })
 #define TAKE_PTR(p) TAKE(p, NULL)
 #define TAKE_FD(fd) TAKE(fd, -EBADF)
 
 /* Defines the function that _cleanup_() calls for a pointer type whose destructor accepts NULL. */
-#define DEFINE_CLEANUP(type, destructor)                                                                     \
-        static inline void destructor##_p(type *p) {                                                         \
-                if (*p)                                                                                      \
-                        destructor(*p);                                                                      \
+#define DEFINE_CLEANUP(type, destructor)                                                                              \
+        static inline void destructor##_p(type *p) {                                                                  \
+                if (*p)                                                                                               \
+                        destructor(*p);                                                                               \
         }
 
 static inline void free_p(void *p) {

@@ -108,17 +108,15 @@ int mount_clone(int dir_fd, const char *path, bool recursive) {
 int mount_set_attributes(int fd, uint64_t set, uint64_t clear, bool recursive) {
         struct mount_attr attr = { .attr_set = set, .attr_clr = clear };
 
-        return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0 ?
-                -errno :
-                0;
+        return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0 ? -errno
+                                                                                                              : 0;
 }
 
 int mount_map_ids(int fd, int user_namespace_fd, bool recursive) {
         struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) user_namespace_fd };
 
-        return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0 ?
-                -errno :
-                0;
+        return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0 ? -errno
+                                                                                                              : 0;
 }
 
 int mount_set_propagation(int dir_fd, const char *path, unsigned long propagation, bool recursive) {
@@ -129,7 +127,6 @@ int mount_set_propagation(int dir_fd, const char *path, unsigned long propagatio
 }
 
 int mount_attach(int mount_fd, int target_fd) {
-        return move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ?
-                -errno :
-                0;
+        return move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno
+                                                                                                              : 0;
 }

@@ -320,9 +320,8 @@ static void copy_string(char *to, size_t size, const struct nlattr *a) {
 static void parse_kind(const struct nlattr *nested, LinkInfo *info) {
         const struct nlattr *a;
 
-        mnl_attr_for_each_nested(a, nested)
-                if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
-                        copy_string(info->kind, sizeof(info->kind), a);
+        mnl_attr_for_each_nested(a, nested) if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+                copy_string(info->kind, sizeof(info->kind), a);
 }
 
 /* All settings of IPv4 in a row, the first one being number 1. */
@@ -339,11 +338,8 @@ static void parse_conf(const struct nlattr *conf, LinkInfo *info) {
 static void parse_families(const struct nlattr *families, LinkInfo *info) {
         const struct nlattr *family, *a;
 
-        mnl_attr_for_each_nested(family, families)
-                if (mnl_attr_get_type(family) == AF_INET)
-                        mnl_attr_for_each_nested(a, family)
-                                if (mnl_attr_get_type(a) == IFLA_INET_CONF)
-                                        parse_conf(a, info);
+        mnl_attr_for_each_nested(family, families) if (mnl_attr_get_type(family) == AF_INET)
+                mnl_attr_for_each_nested(a, family) if (mnl_attr_get_type(a) == IFLA_INET_CONF) parse_conf(a, info);
 }
 
 static int parse_attribute(const struct nlattr *a, LinkInfo *info) {
@@ -428,9 +424,8 @@ static void keep_message(Netlink *nl, const struct nlmsghdr *m, const struct nlm
                 offset += MNL_ALIGN(e->msg.nlmsg_len) - sizeof(e->msg);
         if (offset >= mnl_nlmsg_get_payload_len(m))
                 return;
-        mnl_attr_for_each(a, m, (unsigned) offset)
-                if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG)
-                        copy_string(nl->message, sizeof(nl->message), a);
+        mnl_attr_for_each(a, m, (unsigned) offset) if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG)
+                copy_string(nl->message, sizeof(nl->message), a);
         log_debug("rtnetlink: request %u: %s: %s", m->nlmsg_seq, strerror(-e->error), nl->message);
 }
 

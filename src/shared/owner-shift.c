@@ -190,7 +190,7 @@ typedef struct Links {
 
 typedef struct Shift {
         const OwnerShift *how;
-        void *links; /* a tree of Links, for tsearch(3) */
+        void *links;    /* a tree of Links, for tsearch(3) */
         Links *outside; /* one with names that are not in the tree, or NULL */
         uint64_t done, total;
 } Shift;
@@ -263,9 +263,9 @@ static int visit_to_shift(int fd, const struct stat *st, void *userdata) {
 
 static int mark_busy(int top_fd, const struct stat *st) {
         return fchownat(top_fd, "", shifted(st->st_uid, OWNER_SHIFT_BUSY), shifted(st->st_gid, OWNER_SHIFT_BUSY),
-                        AT_EMPTY_PATH) < 0 ?
-                -errno :
-                0;
+                        AT_EMPTY_PATH) < 0
+                ? -errno
+                : 0;
 }
 
 int owner_shift(int top_fd, const OwnerShift *how, char **ret_where) {

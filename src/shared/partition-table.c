@@ -257,8 +257,7 @@ static int read_list(blkid_partlist list, uint64_t disk_size, PartitionTable *ta
                 if (!found || dl_blkid_partition_get_table(found) != outermost ||
                     dl_blkid_partition_is_extended(found))
                         continue;
-                r = read_partition(found, table->kind, table->sector_size, disk_size,
-                                   &table->items[table->n_items]);
+                r = read_partition(found, table->kind, table->sector_size, disk_size, &table->items[table->n_items]);
                 if (r < 0)
                         return r;
                 table->n_items++;

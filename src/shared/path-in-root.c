@@ -225,7 +225,7 @@ int root_read_file(int root_fd, const char *path, size_t max, char **ret, size_t
 
         /* Looked at before it is opened: to open a device can do things. O_NONBLOCK, and a second look, because
          * something else may stand there by then. */
-        for (const int *flags = (const int[]) { O_PATH, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0 }; *flags; flags++) {
+        for (const int *flags = (const int[]){ O_PATH, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0 }; *flags; flags++) {
                 (void) safe_close(fd);
                 fd = root_open(root_fd, path, *flags);
                 if (fd < 0)

@@ -18,7 +18,7 @@ size_t strv_length(char *const *v) {
         size_t n = 0;
 
         STRV_FOREACH(s, v)
-                n++;
+        n++;
         return n;
 }
 
@@ -55,15 +55,15 @@ char **strv_copy(char *const *v) {
         _cleanup_strv_ char **copy = NULL;
 
         STRV_FOREACH(s, v)
-                if (strv_append(&copy, *s) < 0)
-                        return NULL;
+        if (strv_append(&copy, *s) < 0)
+                return NULL;
         return TAKE_PTR(copy);
 }
 
 const char *strv_find(char *const *v, const char *s) {
         STRV_FOREACH(e, v)
-                if (streq(*e, s))
-                        return *e;
+        if (streq(*e, s))
+                return *e;
         return NULL;
 }
 

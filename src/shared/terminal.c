@@ -39,8 +39,7 @@ int terminal_save(int fd, TerminalSide sides, TerminalState *ret) {
 bool terminal_is_same(int a, int b) {
         unsigned device_a, device_b;
 
-        return ioctl(a, TIOCGDEV, &device_a) >= 0 && ioctl(b, TIOCGDEV, &device_b) >= 0 &&
-                device_a == device_b;
+        return ioctl(a, TIOCGDEV, &device_a) >= 0 && ioctl(b, TIOCGDEV, &device_b) >= 0 && device_a == device_b;
 }
 
 bool terminal_is_foreground(int fd) {

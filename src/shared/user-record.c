@@ -91,7 +91,8 @@ int user_record_format(const UserRecord *record, UserRecordPart part, char **ret
         char *copy = NULL;
 
         if (object && fillers[part](object, record))
-                text = dl_json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                text = dl_json_object_to_json_string_ext(object,
+                                                         JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         if (text)
                 copy = strdup(text);
         (void) dl_json_object_put(object);

@@ -27,9 +27,9 @@ static void check(const MachineConfig *c) {
                         abort();
         }
         STRV_FOREACH(path, c->oci.masked)
-                check_path(*path);
+        check_path(*path);
         STRV_FOREACH(path, c->oci.read_only)
-                check_path(*path);
+        check_path(*path);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -17,8 +17,8 @@ typedef struct Bounds {
 static int check(const char *key, const char *value, void *userdata) {
         Bounds *b = userdata;
 
-        if (key < b->begin || value <= key || value + strlen(value) > b->end || !*key ||
-            strpbrk(key, " \t=\"'\\\n") || strpbrk(value, "\n\r"))
+        if (key < b->begin || value <= key || value + strlen(value) > b->end || !*key || strpbrk(key, " \t=\"'\\\n") ||
+            strpbrk(value, "\n\r"))
                 abort();
         return ++b->n > 1000 ? -EFBIG : 0;
 }

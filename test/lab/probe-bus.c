@@ -92,8 +92,7 @@ static int open_payload(Probe *p) {
         own = strstr(text, "0::");
         if (!own)
                 return -ENOENT;
-        (void) snprintf(full, sizeof(full), "/sys/fs/cgroup%.*s/payload", (int) strcspn(own + 3, "\n"),
-                        own + 3);
+        (void) snprintf(full, sizeof(full), "/sys/fs/cgroup%.*s/payload", (int) strcspn(own + 3, "\n"), own + 3);
         if (mkdir(full, 0755) < 0 && errno != EEXIST)
                 return -errno;
         say(p, "cgroup %s", full);
@@ -180,8 +179,7 @@ static int run_round(Probe *p) {
         if (p->keep_unit)
                 register_leader(p, -1);
         else
-                r = scope_start(p->bus, &p->scope_request, &(ScopeEvents){ on_started, on_stop, p },
-                                &p->scope);
+                r = scope_start(p->bus, &p->scope_request, &(ScopeEvents){ on_started, on_stop, p }, &p->scope);
         if (r >= 0)
                 r = sd_event_loop(p->event);
 

@@ -164,11 +164,11 @@ static unsigned complain(const char *what, const char *name) {
         return 1;
 }
 
-#define ASSERT_COMPLAINTS(expr, n)                                                                           \
-        ({                                                                                                   \
-                muted = true;                                                                                \
-                ASSERT_EQ(expr, n);                                                                          \
-                muted = false;                                                                               \
+#define ASSERT_COMPLAINTS(expr, n)                                                                                    \
+        ({                                                                                                            \
+                muted = true;                                                                                         \
+                ASSERT_EQ(expr, n);                                                                                   \
+                muted = false;                                                                                        \
         })
 
 /* Every option, long and short, with these prefixes. */
@@ -377,7 +377,8 @@ TEST(the_incumbents_settings_are_ours_or_admitted_to_be_missing) {
         ASSERT_TRUE(asprintf(&wrong, "%s--magic\n-z --boot\n", list) > 0);
         ASSERT_COMPLAINTS(check_incumbent(wrong, options, keys), 2U);
         ASSERT_COMPLAINTS(check_incumbent(list, options, BEGIN_MARK " Boot " END_MARK) -
-                                  check_incumbent(list, options, ""), 1U);
+                                  check_incumbent(list, options, ""),
+                          1U);
         ASSERT_COMPLAINTS(check_one("--boot", true, true), 1U);
 }
 

@@ -39,10 +39,10 @@ static _unused_ int parse_line(const char *line, Settings *ret) {
 }
 
 /* One line that is, or contains, this text was logged. */
-#define ASSERT_LOGGED(text)                                                                                  \
-        ({                                                                                                   \
-                if (!strstr(logged, text))                                                                   \
-                        TEST_FAIL("\"%s\" is not in the log: %s", text, logged);                             \
+#define ASSERT_LOGGED(text)                                                                                           \
+        ({                                                                                                            \
+                if (!strstr(logged, text))                                                                            \
+                        TEST_FAIL("\"%s\" is not in the log: %s", text, logged);                                      \
         })
 
 #define ASSERT_NOT_LOGGED() ASSERT_STREQ(logged, "")

@@ -119,11 +119,12 @@ TEST(bad_values) {
         static const struct {
                 const char *text, *message;
         } cases[] = {
-                { "[Exec]\nDropCapability=cap_chown cap_typo\n",
-                  "x.nspawn:2: DropCapability=: \"cap_typo\" is not" },
+                { "[Exec]\nDropCapability=cap_chown cap_typo\n", "x.nspawn:2: DropCapability=: \"cap_typo\" is not" },
                 { "[Exec]\nParameters=a 'b\n", "x.nspawn:2: Parameters=: \"a 'b\" has an open quote" },
                 { "[Exec]\n\nLimitCPU=x\n", "x.nspawn:3: LimitCPU=: \"CPU=x\" is not a resource limit" },
-                { "[Exec]\nPrivateUsers=managed\n", "x.nspawn:2: PrivateUsers=: \"managed\" takes users from systemd-nsresourced, which needs a kernel with BPF-LSM; this program cannot do that: use pick" },
+                { "[Exec]\nPrivateUsers=managed\n",
+                  "x.nspawn:2: PrivateUsers=: \"managed\" takes users from systemd-nsresourced, which needs a kernel "
+                  "with BPF-LSM; this program cannot do that: use pick" },
                 { "[Exec]\nEnvironment=HOME\n", "x.nspawn:2: Environment=: \"HOME\" is not an assignment" },
         };
 
@@ -138,8 +139,8 @@ TEST(bad_values) {
 TEST(empty_resets) {
         _cleanup_settings_ Settings s = {};
 
-        ASSERT_OK(parse_text(
-                "[Exec]\nEnvironment=A=1\nEnvironment=\nEnvironment=B=2\nHostname=x\nHostname=\n", true, &s));
+        ASSERT_OK(parse_text("[Exec]\nEnvironment=A=1\nEnvironment=\nEnvironment=B=2\nHostname=x\nHostname=\n", true,
+                             &s));
         assert_strv(s.value.payload.environment, "B=2");
         ASSERT_TRUE(!settings_has(&s, value.identity.hostname) && !s.value.identity.hostname);
 }

@@ -52,19 +52,16 @@ TEST(names) {
 
 TEST(name_validity) {
         static const char *const bad[] = {
-                "",         ".",    "-",
-                "a.",       ".a",   "a-",
-                "-a",       "a..b", "a.-b",
-                "a-.b",     "a b",  "a_b",
-                "\xc3\xa4", "a/b",  "0123456789012345678901234567890123456789012345678901234567890123X"
+                "",    ".",   "-",        "a.",   ".a",
+                "a-",  "-a",  "a..b",     "a.-b", "a-.b",
+                "a b", "a_b", "\xc3\xa4", "a/b",  "0123456789012345678901234567890123456789012345678901234567890123X"
         };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 ASSERT_TRUE(!machine_name_is_valid(bad[i]));
         ASSERT_TRUE(machine_name_is_valid("a--b.C-1"));
         ASSERT_TRUE(machine_name_is_valid("obsbuild.123"));
-        ASSERT_TRUE(
-                machine_name_is_valid("0123456789012345678901234567890123456789012345678901234567890123"));
+        ASSERT_TRUE(machine_name_is_valid("0123456789012345678901234567890123456789012345678901234567890123"));
 }
 
 TEST(symlinks_name_the_machine) {

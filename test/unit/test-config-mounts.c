@@ -62,9 +62,9 @@ TEST(bind_map) {
                 { "/a:/b:map=a:1,map=b/c:2", "b", "c", 2, 2 },
                 { "/a:/b:map=1:4294967294", "1", NULL, 4294967294, 4294967294 },
         };
-        static const char *const bad[] = { "",        "1000",  "1000:",       ":33",     "me:you", "me/:5",
-                                           "/us:5",   "me:5/", "me:5:6",      "me:/6",   "me:-1",  "me:4294967295",
-                                           "me:5/us", "me:5 ", "me:5/6,idmap2" };
+        static const char *const bad[] = { "",      "1000",          "1000:",   ":33",    "me:you",
+                                           "me/:5", "/us:5",         "me:5/",   "me:5:6", "me:/6",
+                                           "me:-1", "me:4294967295", "me:5/us", "me:5 ",  "me:5/6,idmap2" };
         _cleanup_settings_ Settings s = {};
         char text[64];
 
@@ -155,8 +155,7 @@ TEST(overlay) {
 TEST(inaccessible) {
         _cleanup_settings_ Settings s = {};
 
-        ASSERT_STREQ(parse_mount(&s, "--inaccessible", "/sys//module/apparmor")->destination,
-                     "/sys/module/apparmor");
+        ASSERT_STREQ(parse_mount(&s, "--inaccessible", "/sys//module/apparmor")->destination, "/sys/module/apparmor");
         ASSERT_TRUE(!parse_mount(&s, "--inaccessible", "//"));
         ASSERT_TRUE(!parse_mount(&s, "--inaccessible", "a"));
 }

@@ -18,8 +18,8 @@ TEST(command_line_beats_file) {
         ASSERT_EQ(c.security.rlimit[RLIMIT_CORE].soft, 3);
         ASSERT_EQ(c.integration.timezone, TIMEZONE_OFF);
 
-        ASSERT_OK(resolve_line("--settings=override --hostname=cli -E A=cli --rlimit=NOFILE=5 --rlimit=CPU=1",
-                               file, &c));
+        ASSERT_OK(resolve_line("--settings=override --hostname=cli -E A=cli --rlimit=NOFILE=5 --rlimit=CPU=1", file,
+                               &c));
         ASSERT_STREQ(c.identity.hostname, "file");
         assert_strv(c.payload.environment, "A=file|B=file");
         ASSERT_EQ(c.security.rlimit[RLIMIT_NOFILE].soft, 1);
@@ -52,8 +52,7 @@ TEST(masks) {
         ASSERT_OK(resolve_line("--settings=override -n", "[Exec]\nBoot=no\n", &c));
         ASSERT_TRUE(c.network.veth && c.network.private_network);
 
-        ASSERT_OK(resolve_line("--drop-capability=cap_chown", "[Exec]\nCapability=all\nNoNewPrivileges=1\n",
-                               &c));
+        ASSERT_OK(resolve_line("--drop-capability=cap_chown", "[Exec]\nCapability=all\nNoNewPrivileges=1\n", &c));
         ASSERT_TRUE(c.security.capability_add == 0 && c.security.no_new_privileges);
 }
 
@@ -77,8 +76,7 @@ TEST(start) {
 TEST(boot_arguments) {
         _cleanup_config_ MachineConfig c = {};
 
-        ASSERT_OK(resolve_line("-b -E A=0 -- 3 systemd.unit=x.target A=1 foo-bar=2 =x 1=2 quiet rd.break",
-                               NULL, &c));
+        ASSERT_OK(resolve_line("-b -E A=0 -- 3 systemd.unit=x.target A=1 foo-bar=2 =x 1=2 quiet rd.break", NULL, &c));
         assert_strv(c.payload.argv, "3|systemd.unit=x.target|=x|1=2|quiet|rd.break");
         assert_strv(c.payload.environment, "A=1|foo_bar=2");
         ASSERT_OK(resolve_line("-a -- env A=1", NULL, &c));
@@ -114,7 +112,8 @@ TEST(refusals) {
                 { "-x --link-journal=guest", "--ephemeral cannot be used with --link-journal=" },
                 { "--forward-journal-max-use=1G", "of no use without --forward-journal=" },
                 { "--forward-journal-keep-free=0", "of no use without --forward-journal=" },
-                { "--forward-journal=/j --set-credential=journal.forward_to_socket:x", "sets the credential journal." },
+                { "--forward-journal=/j --set-credential=journal.forward_to_socket:x",
+                  "sets the credential journal." },
                 { "--root-hash=00112233445566778899aabbccddeeff", "are for disk images only" },
                 { "--image-key-file=/key", "are for disk images only" },
                 { "--network-bridge=a --network-zone=b", "--network-bridge= and --network-zone=" },

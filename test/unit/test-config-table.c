@@ -5,10 +5,10 @@
 #include "config-test.h"
 
 #define NAME(row) ((row)->name ?: (row)->key ?: (row)->variable ?: "a letter")
-#define CHECK(condition, row)                                                                                \
-        ({                                                                                                   \
-                if (!(condition))                                                                            \
-                        TEST_FAIL("%s: not true: %s", NAME(row), #condition);                                \
+#define CHECK(condition, row)                                                                                         \
+        ({                                                                                                            \
+                if (!(condition))                                                                                     \
+                        TEST_FAIL("%s: not true: %s", NAME(row), #condition);                                         \
         })
 
 TEST(rows_are_complete) {
@@ -29,7 +29,7 @@ TEST(rows_are_complete) {
 }
 
 TEST(spellings_are_unique) {
-        FOREACH_SETTING (a)
+        FOREACH_SETTING(a)
                 for (const Setting *b = settings_table; b < a; b++) {
                         CHECK(!a->name || !streq_ptr(a->name, b->name), a);
                         CHECK(!a->letter || a->letter != b->letter, a);
@@ -40,11 +40,10 @@ TEST(spellings_are_unique) {
 
 /* Fields are the same or apart, and whoever shares one frees and masks it alike. */
 TEST(fields_do_not_overlap) {
-        FOREACH_SETTING (a)
+        FOREACH_SETTING(a)
                 for (const Setting *b = settings_table; b < a; b++) {
                         if (a->offset != b->offset) {
-                                CHECK(a->offset >= b->offset + b->type->size ||
-                                              b->offset >= a->offset + a->type->size,
+                                CHECK(a->offset >= b->offset + b->type->size || b->offset >= a->offset + a->type->size,
                                       a);
                                 continue;
                         }
@@ -105,8 +104,7 @@ TEST(words_of_enums_parse) {
                         _cleanup_settings_ Settings s = {};
 
                         if (*row->type->names[i])
-                                ASSERT_OK(
-                                        settings_apply(&s, row, ORIGIN_FILE, NAME(row), row->type->names[i]));
+                                ASSERT_OK(settings_apply(&s, row, ORIGIN_FILE, NAME(row), row->type->names[i]));
                 }
 }
 

@@ -193,12 +193,8 @@ TEST(hard_links_stay_links) {
 TEST(extended_attributes) {
         /* one entry for user 1000 besides owner, group, mask and others */
         static const unsigned char acl[] = {
-                2, 0, 0, 0,
-                1, 0, 6, 0, 255, 255, 255, 255,
-                2, 0, 4, 0, 232, 3, 0, 0,
-                4, 0, 4, 0, 255, 255, 255, 255,
-                16, 0, 4, 0, 255, 255, 255, 255,
-                32, 0, 4, 0, 255, 255, 255, 255,
+                2, 0, 0,   0,   1,   0,   6,  0, 255, 255, 255, 255, 2,   0,   4,  0, 232, 3, 0,   0,   4,   0,
+                4, 0, 255, 255, 255, 255, 16, 0, 4,   0,   255, 255, 255, 255, 32, 0, 4,   0, 255, 255, 255, 255,
         };
         /* version 2, effective, CAP_NET_RAW permitted */
         static const unsigned char capability[20] = { 1, 0, 0, 2, 0, 32 };

@@ -74,11 +74,11 @@ static void own_mounts(void) {
 }
 
 static const DeviceRule some_rules[] = {
-        { DEVICE_CHAR, 1, 3, DEVICE_RWM },          /* null */
+        { DEVICE_CHAR, 1, 3, DEVICE_RWM },                 /* null */
         { DEVICE_CHAR, 1, 5, DEVICE_READ | DEVICE_MKNOD }, /* zero */
-        { DEVICE_CHAR, 1, 9, DEVICE_WRITE },        /* urandom */
-        { DEVICE_BLOCK, 7, DEVICE_ANY, DEVICE_MKNOD }, /* loop */
-        { DEVICE_CHAR, 0xfff, 0xfffff, DEVICE_MKNOD }, /* the largest numbers there are */
+        { DEVICE_CHAR, 1, 9, DEVICE_WRITE },               /* urandom */
+        { DEVICE_BLOCK, 7, DEVICE_ANY, DEVICE_MKNOD },     /* loop */
+        { DEVICE_CHAR, 0xfff, 0xfffff, DEVICE_MKNOD },     /* the largest numbers there are */
 };
 
 static int try_some(void) {

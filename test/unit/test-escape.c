@@ -14,10 +14,10 @@ TEST(passes) {
         assert_escaped("", "");
         assert_escaped("plain ASCII ~!@#$%^&*()", "plain ASCII ~!@#$%^&*()");
         assert_escaped("caf\xc3\xa9", "caf\xc3\xa9");
-        assert_escaped("\xc2\xa0", "\xc2\xa0");                     /* the first after the C1 controls */
-        assert_escaped("\xe2\x82\xac", "\xe2\x82\xac");             /* three bytes */
-        assert_escaped("\xf0\x9f\x90\xa8", "\xf0\x9f\x90\xa8");     /* four */
-        assert_escaped("\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf");     /* the last there is */
+        assert_escaped("\xc2\xa0", "\xc2\xa0");                 /* the first after the C1 controls */
+        assert_escaped("\xe2\x82\xac", "\xe2\x82\xac");         /* three bytes */
+        assert_escaped("\xf0\x9f\x90\xa8", "\xf0\x9f\x90\xa8"); /* four */
+        assert_escaped("\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"); /* the last there is */
         assert_escaped("\\x1b", "\\x1b");
 }
 
@@ -25,17 +25,21 @@ TEST(controls) {
         assert_escaped("a\nb\r\tc", "a\\x0ab\\x0d\\x09c");
         assert_escaped("\033]0;title\007", "\\x1b]0;title\\x07");
         assert_escaped("\x7f", "\\x7f");
-        assert_escaped("\xc2\x9b" "31m", "\\xc2\\x9b31m");          /* C1 as UTF-8: CSI */
-        assert_escaped("\x9b" "31m", "\\x9b31m");                   /* and raw */
+        assert_escaped("\xc2\x9b"
+                       "31m",
+                       "\\xc2\\x9b31m"); /* C1 as UTF-8: CSI */
+        assert_escaped("\x9b"
+                       "31m",
+                       "\\x9b31m"); /* and raw */
 }
 
 TEST(no_utf8) {
         assert_escaped("\xff\xfe", "\\xff\\xfe");
-        assert_escaped("\xc3", "\\xc3");                            /* cut off */
+        assert_escaped("\xc3", "\\xc3"); /* cut off */
         assert_escaped("\xe2\x82", "\\xe2\\x82");
         assert_escaped("\xc3(", "\\xc3(");
         assert_escaped("\x80", "\\x80");
-        assert_escaped("\xc0\x9b", "\\xc0\\x9b");                   /* overlong ESC */
+        assert_escaped("\xc0\x9b", "\\xc0\\x9b"); /* overlong ESC */
         assert_escaped("\xe0\x80\x9b", "\\xe0\\x80\\x9b");
         assert_escaped("\xf0\x80\x80\x9b", "\\xf0\\x80\\x80\\x9b");
         assert_escaped("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* surrogate */

@@ -84,10 +84,10 @@ static int execute(int root, const Operation *items, size_t n) {
         return r;
 }
 
-#define EXECUTE(root, ...)                                                                                   \
-        ({                                                                                                   \
-                const Operation _items[] = { __VA_ARGS__ };                                                  \
-                execute(root, _items, ELEMENTSOF(_items));                                                   \
+#define EXECUTE(root, ...)                                                                                            \
+        ({                                                                                                            \
+                const Operation _items[] = { __VA_ARGS__ };                                                           \
+                execute(root, _items, ELEMENTSOF(_items));                                                            \
         })
 
 static struct stat stat_in(int root, const char *path) {
@@ -138,8 +138,11 @@ TEST(device) {
         _cleanup_close_ int root = new_tree();
         struct stat st;
 
-        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_NODE, .where = "/dev/null", .mode = S_IFCHR | 0666,
-                                  .device = makedev(1, 3) }));
+        ASSERT_OK(EXECUTE(root,
+                          { .kind = OPERATION_NODE,
+                            .where = "/dev/null",
+                            .mode = S_IFCHR | 0666,
+                            .device = makedev(1, 3) }));
         st = stat_in(root, "dev/null");
         ASSERT_TRUE(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
         ASSERT_EQ(st.st_mode & 07777, 0666);
@@ -166,18 +169,20 @@ TEST(bind) {
         _cleanup_close_ int root = new_tree();
 
         ASSERT_OK(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/new/dir", .what = host_path("") },
-                          { .kind = OPERATION_BIND_HOST, .where = "/new/ro", .what = host_path(""),
-                            .attributes = MOUNT_ATTR_RDONLY, .flags = OPERATION_RECURSIVE }));
+                          { .kind = OPERATION_BIND_HOST,
+                            .where = "/new/ro",
+                            .what = host_path(""),
+                            .attributes = MOUNT_ATTR_RDONLY,
+                            .flags = OPERATION_RECURSIVE }));
         assert_content(root, "new/dir/file", "host");
         ASSERT_EQ(flags_in(root, "new/dir") & ST_RDONLY, 0);
         ASSERT_EQ(flags_in(root, "new/ro") & ST_RDONLY, ST_RDONLY);
 
-        ASSERT_OK(EXECUTE(
-                root, { .kind = OPERATION_BIND_HOST, .where = "/etc/host-file", .what = host_path("/file") },
-                { .kind = OPERATION_BIND_SELF,
-                  .where = "/etc/copy",
-                  .what = "/etc/host-file",
-                  .attributes = MOUNT_ATTR_RDONLY }));
+        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/etc/host-file", .what = host_path("/file") },
+                          { .kind = OPERATION_BIND_SELF,
+                            .where = "/etc/copy",
+                            .what = "/etc/host-file",
+                            .attributes = MOUNT_ATTR_RDONLY }));
         assert_content(root, "etc/copy", "host");
         ASSERT_EQ(flags_in(root, "etc/host-file") & ST_RDONLY, 0);
         ASSERT_EQ(flags_in(root, "etc/copy") & ST_RDONLY, ST_RDONLY);
@@ -186,44 +191,41 @@ TEST(bind) {
 TEST(missing) {
         _cleanup_close_ int root = new_tree();
 
-        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/x", .what = host_path("/none") }),
-                   -ENOENT);
+        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/x", .what = host_path("/none") }), -ENOENT);
         ASSERT_TRUE(strstr(logged, "/none") && strstr(logged, "/x"));
-        ASSERT_OK(EXECUTE(
-                root,
-                { .kind = OPERATION_BIND_HOST,
-                  .where = "/x",
-                  .what = host_path("/none"),
-                  .flags = OPERATION_OPTIONAL },
-                { .kind = OPERATION_BIND_SELF, .where = "/x", .what = "/none", .flags = OPERATION_OPTIONAL },
-                { .kind = OPERATION_MASK, .where = "/none", .flags = OPERATION_OPTIONAL },
-                { .kind = OPERATION_BIND_HOST,
-                  .where = "/none",
-                  .what = host_path(""),
-                  .flags = OPERATION_OPTIONAL | OPERATION_EXISTING }));
+        ASSERT_OK(EXECUTE(root,
+                          { .kind = OPERATION_BIND_HOST,
+                            .where = "/x",
+                            .what = host_path("/none"),
+                            .flags = OPERATION_OPTIONAL },
+                          { .kind = OPERATION_BIND_SELF, .where = "/x", .what = "/none", .flags = OPERATION_OPTIONAL },
+                          { .kind = OPERATION_MASK, .where = "/none", .flags = OPERATION_OPTIONAL },
+                          { .kind = OPERATION_BIND_HOST,
+                            .where = "/none",
+                            .what = host_path(""),
+                            .flags = OPERATION_OPTIONAL | OPERATION_EXISTING }));
         ASSERT_STREQ(logged, "");
         ASSERT_TRUE(!root_exists(root, "x") && !root_exists(root, "none"));
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_MASK, .where = "/none" }), -ENOENT);
 
         /* The first failure ends it. */
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_REMOUNT, .where = "/none" },
-                           { .kind = OPERATION_DIRECTORY, .where = "/after", .mode = 0755 }), -ENOENT);
+                           { .kind = OPERATION_DIRECTORY, .where = "/after", .mode = 0755 }),
+                   -ENOENT);
         ASSERT_TRUE(!root_exists(root, "after"));
 }
 
 static void make_nothing(int root) {
-        ASSERT_OK(EXECUTE(
-                root, { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/reg", .mode = S_IFREG },
-                { .kind = OPERATION_DIRECTORY, .where = "/run/host/inaccessible/dir", .mode = 0 },
-                { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/fifo", .mode = S_IFIFO }));
+        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/reg", .mode = S_IFREG },
+                          { .kind = OPERATION_DIRECTORY, .where = "/run/host/inaccessible/dir", .mode = 0 },
+                          { .kind = OPERATION_NODE, .where = "/run/host/inaccessible/fifo", .mode = S_IFIFO }));
 }
 
 TEST(mask) {
         _cleanup_close_ int root = new_tree();
 
         make_nothing(root);
-        ASSERT_OK(EXECUTE(root,
-                          { .kind = OPERATION_FILE, .where = "/secret/file", .what = "x", .mode = 0644 },
+        ASSERT_OK(EXECUTE(root, { .kind = OPERATION_FILE, .where = "/secret/file", .what = "x", .mode = 0644 },
                           { .kind = OPERATION_NODE, .where = "/pipe", .mode = S_IFIFO | 0666 },
                           { .kind = OPERATION_SYMLINK, .where = "/link", .what = "/secret/file" },
                           { .kind = OPERATION_MASK, .where = "/link" }));
@@ -258,7 +260,7 @@ TEST(hostile_tree) {
         (void) EXECUTE(root, { .kind = OPERATION_BIND_SELF, .where = "/stolen", .what = "/tmp/file" });
         ASSERT_TRUE(!root_exists(root, "stolen"));
 
-        for (const char *const *name = (const char *const[]) { "new", "node", "f", "l", NULL }; *name; name++)
+        for (const char *const *name = (const char *const[]){ "new", "node", "f", "l", NULL }; *name; name++)
                 ASSERT_TRUE(faccessat(host, *name, F_OK, AT_SYMLINK_NOFOLLOW) < 0);
         {
                 _cleanup_close_ int again = open(host_path(""), O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -279,8 +281,7 @@ TEST(in_the_way) {
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_MOUNT, .where = "/dev", .what = "tmpfs" }), -ENOTDIR);
         ASSERT_TRUE(strstr(logged, "/dev"));
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_DIRECTORY, .where = "/dev/x", .mode = 0755 }), -ENOTDIR);
-        ASSERT_ERR(EXECUTE(root,
-                           { .kind = OPERATION_BIND_HOST, .where = "/etc/file", .what = host_path("/file") }),
+        ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_BIND_HOST, .where = "/etc/file", .what = host_path("/file") }),
                    -EISDIR);
         ASSERT_ERR(EXECUTE(root, { .kind = OPERATION_FILE, .where = "/etc/file", .what = "x", .mode = 0644 }),
                    -EEXIST);

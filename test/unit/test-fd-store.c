@@ -27,7 +27,9 @@ TEST_MAIN
 static void reply(int fuse, const struct fuse_in_header *in, int error, const void *data, size_t size) {
         char out[sizeof(struct fuse_out_header) + 256] = {};
         struct fuse_out_header header = {
-                .len = (uint32_t) (sizeof(header) + size), .error = error, .unique = in->unique,
+                .len = (uint32_t) (sizeof(header) + size),
+                .error = error,
+                .unique = in->unique,
         };
 
         memcpy(out, &header, sizeof(header));
@@ -37,7 +39,8 @@ static void reply(int fuse, const struct fuse_in_header *in, int error, const vo
 }
 
 static struct fuse_attr attributes_of(uint64_t node) {
-        return (struct fuse_attr){ .ino = node, .nlink = 1,
+        return (struct fuse_attr){ .ino = node,
+                                   .nlink = 1,
                                    .mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0644 };
 }
 
@@ -79,8 +82,9 @@ static void send_fd(int socket, int fd) {
                 char space[CMSG_SPACE(sizeof(int))];
         } control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
         struct iovec iov = { (char[1]){ 0 }, 1 };
-        struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                            .msg_controllen = sizeof(control) };
+        struct msghdr h = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
 
         memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
         if (sendmsg(socket, &h, 0) < 0)
@@ -93,8 +97,9 @@ static int receive_fd(int socket) {
                 char space[CMSG_SPACE(sizeof(int))];
         } control = {};
         struct iovec iov = { (char[1]){ 0 }, 1 };
-        struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                            .msg_controllen = sizeof(control) };
+        struct msghdr h = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
         int fd;
 
         ASSERT_EQ(recvmsg(socket, &h, MSG_CMSG_CLOEXEC), 1);

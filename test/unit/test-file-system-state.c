@@ -39,14 +39,20 @@ static bool names_devices(const char *fstype, bool read_only, const Patch *patch
         return file_system_names_devices(fd, fstype, read_only);
 }
 
-#define ASSERT_STATE(fstype, expected, ...)                                                                  \
-        ({                                                                                                   \
-                const Patch _patches[] = { __VA_ARGS__ };                                                    \
-                ASSERT_EQ(state(fstype, _patches, ELEMENTSOF(_patches), DISK_SIZE), expected);                    \
+#define ASSERT_STATE(fstype, expected, ...)                                                                           \
+        ({                                                                                                            \
+                const Patch _patches[] = { __VA_ARGS__ };                                                             \
+                ASSERT_EQ(state(fstype, _patches, ELEMENTSOF(_patches), DISK_SIZE), expected);                        \
         })
 
-#define EXT4_MAGIC { 1024 + 56, 0x53 }, { 1024 + 57, 0xef }
-#define EXT4_VALID EXT4_MAGIC, { 1024 + 58, 1 }
+#define EXT4_MAGIC                                                                                                    \
+        { 1024 + 56, 0x53 }, {                                                                                        \
+                1024 + 57, 0xef                                                                                       \
+        }
+#define EXT4_VALID                                                                                                    \
+        EXT4_MAGIC, {                                                                                                 \
+                1024 + 58, 1                                                                                          \
+        }
 
 TEST(ext4) {
         ASSERT_STATE("ext4", FILE_SYSTEM_CLEAN, EXT4_VALID);
@@ -60,12 +66,16 @@ TEST(ext4) {
 TEST(ext4_check_is_due) {
         ASSERT_STATE("ext4", FILE_SYSTEM_CLEAN, EXT4_VALID, { 1024 + 52, 4 }, { 1024 + 54, 5 });
         ASSERT_STATE("ext4", FILE_SYSTEM_DIRTY, EXT4_VALID, { 1024 + 52, 5 }, { 1024 + 54, 5 });
-        ASSERT_STATE("ext4", FILE_SYSTEM_CLEAN, EXT4_VALID, { 1024 + 52, 5 }, { 1024 + 54, 0xff }, { 1024 + 55, 0xff });
+        ASSERT_STATE("ext4", FILE_SYSTEM_CLEAN, EXT4_VALID, { 1024 + 52, 5 }, { 1024 + 54, 0xff },
+                     { 1024 + 55, 0xff });
         ASSERT_STATE("ext4", FILE_SYSTEM_DIRTY, EXT4_VALID, { 1024 + 68, 1 }); /* last one in 1970 */
         ASSERT_STATE("ext4", FILE_SYSTEM_CLEAN, EXT4_VALID, { 1024 + 67, 0xff }, { 1024 + 71, 0xff });
 }
 
-#define VFAT { 510, 0x55 }, { 511, 0xaa }
+#define VFAT                                                                                                          \
+        { 510, 0x55 }, {                                                                                              \
+                511, 0xaa                                                                                             \
+        }
 
 TEST(vfat) {
         ASSERT_STATE("vfat", FILE_SYSTEM_CLEAN, VFAT);
@@ -86,10 +96,10 @@ TEST(others) {
         ASSERT_EQ(state("vfat", NULL, 0, 0), FILE_SYSTEM_UNKNOWN);
 }
 
-#define NAMES_DEVICES(fstype, read_only, ...)                                                                \
-        ({                                                                                                   \
-                const Patch _patches[] = { __VA_ARGS__ };                                                    \
-                names_devices(fstype, read_only, _patches, ELEMENTSOF(_patches));                            \
+#define NAMES_DEVICES(fstype, read_only, ...)                                                                         \
+        ({                                                                                                            \
+                const Patch _patches[] = { __VA_ARGS__ };                                                             \
+                names_devices(fstype, read_only, _patches, ELEMENTSOF(_patches));                                     \
         })
 
 TEST(other_devices) {

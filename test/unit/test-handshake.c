@@ -25,12 +25,7 @@ static void make_pair(int *supervisor, int *stage) {
 
 TEST(message) {
         _cleanup_close_ int supervisor = -EBADF, stage = -EBADF, fd = 77;
-        Message m = { .type = MESSAGE_ABORT,
-                      .error = -ENOENT,
-                      .stage = "outer",
-                      .step = "root",
-                      .text = "why" },
-                got;
+        Message m = { .type = MESSAGE_ABORT, .error = -ENOENT, .stage = "outer", .step = "root", .text = "why" }, got;
 
         make_pair(&supervisor, &stage);
         fd = -EBADF;
@@ -129,8 +124,7 @@ TEST(malformed) {
         ASSERT_ERR(handshake_receive(supervisor, &got, &fd), -EBADMSG);
         send_raw(stage, large, sizeof(large), NULL, 0);
         ASSERT_ERR(handshake_receive(supervisor, &got, &fd), -EBADMSG);
-        for (const uint32_t *type = (const uint32_t[]){ 0, _MESSAGE_MAX, UINT32_MAX, 77 }; *type != 77;
-             type++) {
+        for (const uint32_t *type = (const uint32_t[]){ 0, _MESSAGE_MAX, UINT32_MAX, 77 }; *type != 77; type++) {
                 m.type = *type;
                 send_raw(stage, &m, sizeof(m), NULL, 0);
                 ASSERT_ERR(handshake_receive(supervisor, &got, &fd), -EBADMSG);

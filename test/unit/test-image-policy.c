@@ -76,10 +76,27 @@ TEST(protectors) {
 
 TEST(nonsense) {
         static const char *const texts[] = {
-                "",     "+",          "root",         "root=verity+", "root=+verity",  "root=verity++signed",
-                ":",    "root=open:", ":root=open",   "boot=open",    "root=opened",   "root=verity:root=signed",
-                "=:=",  "**",         "root==open",   "root=*",       "Root=open",     "root=open,usr=open",
-                "root\\", "root=-+verity", "root=verity:home",
+                "",
+                "+",
+                "root",
+                "root=verity+",
+                "root=+verity",
+                "root=verity++signed",
+                ":",
+                "root=open:",
+                ":root=open",
+                "boot=open",
+                "root=opened",
+                "root=verity:root=signed",
+                "=:=",
+                "**",
+                "root==open",
+                "root=*",
+                "Root=open",
+                "root=open,usr=open",
+                "root\\",
+                "root=-+verity",
+                "root=verity:home",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++)
@@ -145,8 +162,8 @@ TEST(protection) {
                 policy = policy_of(rule);
                 v = image_judge(&policy, IMAGE_USR, &finding);
                 if (v.answer != cases[i].answer || (v.answer == IMAGE_USE && v.protection != cases[i].as))
-                        TEST_FAIL("%s, found %i: answer %i, protection %i", rule, (int) cases[i].found,
-                                  (int) v.answer, (int) v.protection);
+                        TEST_FAIL("%s, found %i: answer %i, protection %i", rule, (int) cases[i].found, (int) v.answer,
+                                  (int) v.protection);
                 ASSERT_TRUE((v.answer == IMAGE_REFUSE) == (*v.reason != 0));
         }
 }

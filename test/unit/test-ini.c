@@ -13,8 +13,8 @@ static int record(const IniLine *line, void *userdata) {
         Record *r = userdata;
         size_t n = strlen(r->text);
 
-        (void) snprintf(r->text + n, sizeof(r->text) - n, "%u [%s] %s=%s|", line->number,
-                        line->section ?: "-", line->key ?: "-", line->value ?: "-");
+        (void) snprintf(r->text + n, sizeof(r->text) - n, "%u [%s] %s=%s|", line->number, line->section ?: "-",
+                        line->key ?: "-", line->value ?: "-");
         return r->result;
 }
 

@@ -110,7 +110,8 @@ TEST(publish) {
         ASSERT_OK(journal_target_publish(&t));
         ASSERT_TRUE(!exists(outside, "a@3.journal") && !exists(outside, "a@4.journal"));
         ASSERT_TRUE(!exists(outside, "b.journal"));
-        ASSERT_TRUE(!same(own, "b@1.journal", outside, "b@1.journal") && !same(own, "a.journal", outside, "a.journal"));
+        ASSERT_TRUE(!same(own, "b@1.journal", outside, "b@1.journal") &&
+                    !same(own, "a.journal", outside, "a.journal"));
 
         journal_target_close(&t);
         undo_run(&undo);

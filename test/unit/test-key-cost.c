@@ -25,7 +25,8 @@ TEST(what_cryptsetup_makes) {
 }
 
 TEST(the_greatest_counts) {
-        KeyCost cost = key_cost_read("\"iterations\":7,\"iterations\" : 9,\"iterations\":8,\"time\":1,\"cpus\":2,\"memory\":3");
+        KeyCost cost = key_cost_read(
+                "\"iterations\":7,\"iterations\" : 9,\"iterations\":8,\"time\":1,\"cpus\":2,\"memory\":3");
 
         ASSERT_EQ(cost.iterations, 9);
         ASSERT_EQ(cost.passes, 1);
@@ -48,5 +49,6 @@ TEST(absurd) {
 
 TEST(more_memory_than_there_is) {
         ASSERT_TRUE(!verdict("\"time\":4,\"memory\":1048576", GIB));
-        ASSERT_STREQ(verdict("\"time\":4,\"memory\":1048576", GIB / 2), "1024 MiB of memory to unlock it, 512 can be had");
+        ASSERT_STREQ(verdict("\"time\":4,\"memory\":1048576", GIB / 2),
+                     "1024 MiB of memory to unlock it, 512 can be had");
 }

@@ -4,8 +4,7 @@
 #include "supervise/lifecycle.h"
 #include "test.h"
 
-static void assert_step(LifecycleState *state, LifecycleEvent event, LifecycleAction action,
-                        LifecycleState next) {
+static void assert_step(LifecycleState *state, LifecycleEvent event, LifecycleAction action, LifecycleState next) {
         LifecycleAction got = lifecycle_handle(state, event);
 
         if (got != action || *state != next)
@@ -41,7 +40,10 @@ TEST(timeout_kills) {
 
 TEST(start_is_not_asked) {
         static const LifecycleEvent events[] = {
-                LIFECYCLE_EVENT_STOP, LIFECYCLE_EVENT_POWEROFF, LIFECYCLE_EVENT_KILL, LIFECYCLE_EVENT_FAILED,
+                LIFECYCLE_EVENT_STOP,
+                LIFECYCLE_EVENT_POWEROFF,
+                LIFECYCLE_EVENT_KILL,
+                LIFECYCLE_EVENT_FAILED,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(events); i++) {
@@ -63,10 +65,8 @@ TEST(every_combination) {
                         bool asks = action == LIFECYCLE_ASK_POWEROFF || action == LIFECYCLE_ASK_REBOOT;
 
                         ASSERT_TRUE((int) next >= state); /* nothing goes back */
-                        ASSERT_EQ(action == LIFECYCLE_FINISH,
-                                  next == LIFECYCLE_ENDED && state != LIFECYCLE_ENDED);
-                        ASSERT_EQ(action == LIFECYCLE_KILL,
-                                  next == LIFECYCLE_KILLED && state != LIFECYCLE_KILLED);
+                        ASSERT_EQ(action == LIFECYCLE_FINISH, next == LIFECYCLE_ENDED && state != LIFECYCLE_ENDED);
+                        ASSERT_EQ(action == LIFECYCLE_KILL, next == LIFECYCLE_KILLED && state != LIFECYCLE_KILLED);
                         ASSERT_EQ(asks, next == LIFECYCLE_STOPPING && state == LIFECYCLE_RUNNING);
                         if (event == LIFECYCLE_EVENT_EXITED)
                                 ASSERT_EQ(next, LIFECYCLE_ENDED);

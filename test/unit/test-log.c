@@ -149,7 +149,7 @@ TEST(environment) {
                 ASSERT_EQ(log_get_max_level(), levels[i].level);
         }
         /* What is no level changes nothing. */
-        for (const char *const *v = (const char *const[]) { "", "loud", "8", "77", "-1", NULL }; *v; v++) {
+        for (const char *const *v = (const char *const[]){ "", "loud", "8", "77", "-1", NULL }; *v; v++) {
                 ASSERT_TRUE(setenv("SYSTEMD_LOG_LEVEL", *v, true) >= 0);
                 log_set_max_level(LOG_NOTICE);
                 log_setup();

@@ -90,8 +90,7 @@ TEST(detached) {
         struct statfs fs;
 
         (void) directory();
-        mount = mount_new("tmpfs", "detached-test", "size=1m,mode=0711",
-                          MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY);
+        mount = mount_new("tmpfs", "detached-test", "size=1m,mode=0711", MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY);
         ASSERT_OK(mount);
         ASSERT_TRUE(fcntl(mount, F_GETFD) & FD_CLOEXEC);
         ASSERT_TRUE(fstatfs(mount, &fs) >= 0);
@@ -108,8 +107,8 @@ TEST(options) {
         ASSERT_ERR(mount_new("tmpfs", NULL, "nonsense", 0), -EINVAL);
         ASSERT_ERR(mount_new("tmpfs", NULL, "nonsense=1", 0), -EINVAL);
         ASSERT_ERR(mount_new("tmpfs", NULL, "size=rather-small", 0), -EINVAL);
-        for (const char *const *o = (const char *const[]){ "", ",", "?nonsense", "?nonsense=1,mode=0700",
-                                                           "mode=0700,", "size=10%,nr_inodes=1k", NULL };
+        for (const char *const *o = (const char *const[]){ "", ",", "?nonsense", "?nonsense=1,mode=0700", "mode=0700,",
+                                                           "size=10%,nr_inodes=1k", NULL };
              *o; o++) {
                 int fd = mount_new("tmpfs", NULL, *o, 0);
 
@@ -169,8 +168,8 @@ TEST(files) {
 
 TEST(recursion) {
         _cleanup_close_ int top = open_in("r"), fs = mount_new("tmpfs", NULL, NULL, 0),
-                            sub = mount_new("tmpfs", NULL, NULL, 0), there = -EBADF, below = -EBADF,
-                            flat = -EBADF, deep = -EBADF, part = -EBADF;
+                            sub = mount_new("tmpfs", NULL, NULL, 0), there = -EBADF, below = -EBADF, flat = -EBADF,
+                            deep = -EBADF, part = -EBADF;
 
         ASSERT_OK(mount_attach(fs, top));
         there = open_in("r");

@@ -210,13 +210,14 @@ TEST(macvlan) {
         int fd = new_netns(), other = new_netns();
 
         ASSERT_OK(make_pair(fd, &a));
-        netlink_new(host(), &(LinkSpec){
-                .kind = "macvlan",
-                .name = "mv-a",
-                .address = &address_b,
-                .netns_fd = other,
-                .lower = a.ifindex,
-        });
+        netlink_new(host(),
+                    &(LinkSpec){
+                            .kind = "macvlan",
+                            .name = "mv-a",
+                            .address = &address_b,
+                            .netns_fd = other,
+                            .lower = a.ifindex,
+                    });
         ASSERT_OK(netlink_flush(host()));
         ASSERT_OK(netlink_open_in(other, &guest));
         ASSERT_OK(netlink_find(guest, 0, "mv-a", &mv));

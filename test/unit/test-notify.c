@@ -48,7 +48,8 @@ TEST(parse_garbage) {
 }
 
 TEST(parse_hostile_status) {
-        GuestMessage m = parse("STATUS=\033]0;title\007 \x9b" "1m");
+        GuestMessage m = parse("STATUS=\033]0;title\007 \x9b"
+                               "1m");
         char data[4096];
 
         ASSERT_STREQ(m.status, "\\x1b]0;title\\x07 \\x9b1m");
@@ -69,8 +70,7 @@ static int make_socket(const char *name, struct sockaddr_un *ret_address, sockle
         ASSERT_TRUE(fd >= 0);
         *ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
         *ret_size = (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 +
-                                 (size_t) sprintf(ret_address->sun_path + 1, "test-notify-%i-%s", getpid(),
-                                                  name));
+                                 (size_t) sprintf(ret_address->sun_path + 1, "test-notify-%i-%s", getpid(), name));
         ASSERT_TRUE(bind(fd, (struct sockaddr *) ret_address, *ret_size) >= 0);
         return fd;
 }
@@ -281,8 +281,12 @@ TEST(oversized_and_strange_sockets) {
 
 TEST(parse_descriptors) {
         static const char *const wrong[] = {
-                "FDSTORE=1\nFDNAME=", "FDSTORE=1\nFDNAME=a:b", "FDSTORE=1\nFDNAME=a b", "FDSTORE=1\nFDNAME=\xc3\xa4",
-                "FDSTORE=2", "FDSTOREREMOVE=1\nFDNAME=\n",
+                "FDSTORE=1\nFDNAME=",
+                "FDSTORE=1\nFDNAME=a:b",
+                "FDSTORE=1\nFDNAME=a b",
+                "FDSTORE=1\nFDNAME=\xc3\xa4",
+                "FDSTORE=2",
+                "FDSTOREREMOVE=1\nFDNAME=\n",
         };
         char longest[300] = "FDSTORE=1\nFDNAME=";
         GuestMessage m = parse("FDNAME=a.b\nFDSTORE=1\nFDPOLL=0");
@@ -306,8 +310,9 @@ static const char *host_descriptors(Fixture *f) {
         static char text[1024];
         char control[CMSG_SPACE(8 * sizeof(int))];
         struct iovec iov = { text + 2, sizeof(text) - 3 };
-        struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-                            .msg_controllen = sizeof(control) };
+        struct msghdr h = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+        };
         ssize_t n = recvmsg(f->host, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         size_t n_fds = 0;
 

@@ -16,8 +16,7 @@
 
 #define ROOT "\"root\":{\"path\":\"rootfs\"}"
 #define PROCESS "\"process\":{\"args\":[\"sh\"],\"cwd\":\"/\"}"
-#define NAMESPACES                                                                                           \
-        "\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"ipc\"}]"
+#define NAMESPACES "\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"uts\"},{\"type\":\"ipc\"}]"
 #define LINUX "\"linux\":{" NAMESPACES "}"
 #define VERSION "\"ociVersion\":\"1.0.2\""
 #define WHOLE "{" VERSION "," ROOT "," PROCESS "," LINUX "}"
@@ -35,10 +34,11 @@ static int parse_snippet(Place place, const char *snippet, Settings *ret) {
         char text[4096];
 
         (void) snprintf(text, sizeof(text),
-                        "{" VERSION "," ROOT ",\"process\":{\"args\":[\"sh\"],\"cwd\":\"/\"%s%s},\"linux\":{" NAMESPACES
-                        "%s%s}%s%s}",
-                        place == IN_PROCESS ? "," : "", place == IN_PROCESS ? snippet : "", place == IN_LINUX ? "," : "",
-                        place == IN_LINUX ? snippet : "", place == TOP ? "," : "", place == TOP ? snippet : "");
+                        "{" VERSION "," ROOT
+                        ",\"process\":{\"args\":[\"sh\"],\"cwd\":\"/\"%s%s},\"linux\":{" NAMESPACES "%s%s}%s%s}",
+                        place == IN_PROCESS ? "," : "", place == IN_PROCESS ? snippet : "",
+                        place == IN_LINUX ? "," : "", place == IN_LINUX ? snippet : "", place == TOP ? "," : "",
+                        place == TOP ? snippet : "");
         return parse_text(text, ret);
 }
 
@@ -83,7 +83,8 @@ TEST(what_is_missing_is_named) {
                 { "{" VERSION "," ROOT ",\"process\":{\"args\":[\"sh\"]}," LINUX "}", "process.cwd: is missing" },
                 { "{" VERSION "," ROOT "," PROCESS "}",
                   "linux.namespaces: \"pid\" is missing, which cannot be shared with the host" },
-                { "{" VERSION "," ROOT "," PROCESS ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},"
+                { "{" VERSION "," ROOT "," PROCESS
+                  ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},"
                   "{\"type\":\"uts\"}]}}",
                   "linux.namespaces: \"ipc\" is missing, which cannot be shared with the host" },
         };
@@ -163,7 +164,8 @@ TEST(process) {
                 "\"user\":{\"uid\":1000,\"gid\":100,\"umask\":63,\"additionalGids\":[5,7]},"
                 "\"env\":[\"A=1\",\"B=x y\",\"A=2\",\"C=\"],\"noNewPrivileges\":true,\"oomScoreAdj\":-5,"
                 "\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_CHOWN\"],\"effective\":[\"CAP_KILL\"],"
-                "\"permitted\":[\"CAP_KILL\",\"CAP_CHOWN\"],\"inheritable\":[\"CAP_KILL\"],\"ambient\":[\"CAP_KILL\",\"CAP_CHOWN\"]},"
+                "\"permitted\":[\"CAP_KILL\",\"CAP_CHOWN\"],\"inheritable\":[\"CAP_KILL\"],\"ambient\":[\"CAP_KILL\","
+                "\"CAP_CHOWN\"]},"
                 "\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":10,\"hard\":20},"
                 "{\"type\":\"RLIMIT_CORE\",\"soft\":18446744073709551615,\"hard\":18446744073709551615}]",
                 &s));
@@ -191,7 +193,8 @@ TEST(process) {
 TEST(a_capability_that_is_none_is_warned_of) {
         _cleanup_settings_ Settings s = {};
 
-        ASSERT_OK(parse_snippet(IN_PROCESS, "\"capabilities\":{\"bounding\":[\"CAP_MAGIC\",\"kill\",\"CAP_KILL\"]}", &s));
+        ASSERT_OK(parse_snippet(IN_PROCESS, "\"capabilities\":{\"bounding\":[\"CAP_MAGIC\",\"kill\",\"CAP_KILL\"]}",
+                                &s));
         ASSERT_LOGGED("process.capabilities.bounding[0]: \"CAP_MAGIC\" is no capability, leaving it out\n");
         ASSERT_LOGGED("process.capabilities.bounding[1]: \"kill\" is no capability, leaving it out\n");
         ASSERT_EQ(s.value.oci.capabilities.bounding, 1 << CAP_KILL);
@@ -204,9 +207,12 @@ TEST(mounts) {
         ASSERT_OK(parse_snippet(
                 TOP,
                 "\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
-                "{\"destination\":\"/dev//\",\"type\":\"tmpfs\",\"options\":[\"nosuid\",\"strictatime\",\"mode=755\",\"size=1k\"]},"
-                "{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"data\",\"options\":[\"rbind\",\"ro\",\"rprivate\",\"noatime\"]},"
-                "{\"destination\":\"/y\",\"type\":\"none\",\"source\":\"/srv\",\"options\":[\"bind\",\"ro\",\"rw\",\"nodev\"]},"
+                "{\"destination\":\"/dev//"
+                "\",\"type\":\"tmpfs\",\"options\":[\"nosuid\",\"strictatime\",\"mode=755\",\"size=1k\"]},"
+                "{\"destination\":\"/"
+                "x\",\"type\":\"bind\",\"source\":\"data\",\"options\":[\"rbind\",\"ro\",\"rprivate\",\"noatime\"]},"
+                "{\"destination\":\"/y\",\"type\":\"none\",\"source\":\"/"
+                "srv\",\"options\":[\"bind\",\"ro\",\"rw\",\"nodev\"]},"
                 "{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"options\":[\"ro\"]}]",
                 &s));
         ASSERT_NOT_LOGGED();
@@ -252,15 +258,16 @@ TEST(devices) {
         _cleanup_settings_ Settings s = {};
         const OciConfig *oci = &s.value.oci;
 
-        ASSERT_OK(parse_snippet(
-                IN_LINUX,
-                "\"devices\":[{\"path\":\"/dev/x\",\"type\":\"c\",\"major\":10,\"minor\":229,\"fileMode\":432,\"uid\":1,"
-                "\"gid\":2},{\"path\":\"/dev/y\",\"type\":\"p\"}],"
-                "\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"rwm\"},{\"allow\":false,\"access\":\"rwm\"},"
-                "{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"rw\"},"
-                "{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":1,\"access\":\"rw\"},"
-                "{\"allow\":true,\"type\":\"a\",\"major\":-1,\"minor\":-1,\"access\":\"m\"}]}",
-                &s));
+        ASSERT_OK(parse_snippet(IN_LINUX,
+                                "\"devices\":[{\"path\":\"/dev/"
+                                "x\",\"type\":\"c\",\"major\":10,\"minor\":229,\"fileMode\":432,\"uid\":1,"
+                                "\"gid\":2},{\"path\":\"/dev/y\",\"type\":\"p\"}],"
+                                "\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"rwm\"},{\"allow\":false,"
+                                "\"access\":\"rwm\"},"
+                                "{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"rw\"},"
+                                "{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":1,\"access\":\"rw\"},"
+                                "{\"allow\":true,\"type\":\"a\",\"major\":-1,\"minor\":-1,\"access\":\"m\"}]}",
+                                &s));
         ASSERT_NOT_LOGGED();
         ASSERT_EQ(oci->n_devices, 2);
         ASSERT_STREQ(oci->devices[0].path, "/dev/x");
@@ -278,13 +285,15 @@ TEST(devices) {
 TEST(resources) {
         _cleanup_settings_ Settings s = {};
 
-        ASSERT_OK(parse_snippet(
-                IN_LINUX,
-                "\"resources\":{\"memory\":{\"limit\":1000,\"reservation\":500,\"swap\":1500,\"disableOOMKiller\":false},"
-                "\"cpu\":{\"shares\":1024,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\",\"mems\":\"0\",\"idle\":0},"
-                "\"pids\":{\"limit\":-1},\"blockIO\":{\"weight\":500,\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,"
-                "\"rate\":7}]},\"unified\":{\"memory.high\":\"900\",\"cgroup.max.depth\":\"3\"}}",
-                &s));
+        ASSERT_OK(parse_snippet(IN_LINUX,
+                                "\"resources\":{\"memory\":{\"limit\":1000,\"reservation\":500,\"swap\":1500,"
+                                "\"disableOOMKiller\":false},"
+                                "\"cpu\":{\"shares\":1024,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\",\"mems\":"
+                                "\"0\",\"idle\":0},"
+                                "\"pids\":{\"limit\":-1},\"blockIO\":{\"weight\":500,\"throttleReadBpsDevice\":[{"
+                                "\"major\":8,\"minor\":0,"
+                                "\"rate\":7}]},\"unified\":{\"memory.high\":\"900\",\"cgroup.max.depth\":\"3\"}}",
+                                &s));
         ASSERT_NOT_LOGGED();
         assert_strv(s.value.oci.cgroup,
                     "memory.max=1000|memory.low=500|memory.swap.max=500|cpu.max=50000 100000|cpu.weight=39|cpu.idle=0|"
@@ -295,10 +304,11 @@ TEST(resources) {
 TEST(resources_that_say_nothing) {
         _cleanup_settings_ Settings s = {};
 
-        ASSERT_OK(parse_snippet(IN_LINUX,
-                                "\"resources\":{\"memory\":{\"limit\":0,\"swap\":0},\"cpu\":{\"shares\":0,\"quota\":0},"
-                                "\"pids\":{\"limit\":0},\"blockIO\":{\"weight\":0},\"unified\":null}",
-                                &s));
+        ASSERT_OK(
+                parse_snippet(IN_LINUX,
+                              "\"resources\":{\"memory\":{\"limit\":0,\"swap\":0},\"cpu\":{\"shares\":0,\"quota\":0},"
+                              "\"pids\":{\"limit\":0},\"blockIO\":{\"weight\":0},\"unified\":null}",
+                              &s));
         ASSERT_NOT_LOGGED();
         assert_strv(s.value.oci.cgroup, "");
 }
@@ -307,10 +317,12 @@ TEST(hooks) {
         _cleanup_settings_ Settings s = {};
         const OciHooks *hooks = s.value.oci.hooks;
 
-        ASSERT_OK(parse_snippet(TOP,
-                                "\"annotations\":{\"a\":\"\\\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"args\":[\"x\",\"y\"],"
-                                "\"env\":[\"A=1\"],\"timeout\":3},{\"path\":\"/z\"}],\"poststop\":[{\"path\":\"/w\"}]}",
-                                &s));
+        ASSERT_OK(
+                parse_snippet(TOP,
+                              "\"annotations\":{\"a\":\"\\\"b\"},\"hooks\":{\"prestart\":[{\"path\":\"/"
+                              "x\",\"args\":[\"x\",\"y\"],"
+                              "\"env\":[\"A=1\"],\"timeout\":3},{\"path\":\"/z\"}],\"poststop\":[{\"path\":\"/w\"}]}",
+                              &s));
         ASSERT_NOT_LOGGED();
         ASSERT_EQ(hooks[OCI_HOOK_PRESTART].n_items, 2);
         ASSERT_STREQ(hooks[OCI_HOOK_PRESTART].items[0].path, "/x");
@@ -319,7 +331,8 @@ TEST(hooks) {
         ASSERT_EQ(hooks[OCI_HOOK_PRESTART].items[0].timeout_usec, 3 * USEC_PER_SEC);
         ASSERT_TRUE(!hooks[OCI_HOOK_PRESTART].items[1].argv && hooks[OCI_HOOK_PRESTART].items[1].timeout_usec == 0);
         ASSERT_STREQ(hooks[OCI_HOOK_POSTSTOP].items[0].path, "/w");
-        ASSERT_STREQ(s.value.oci.state, "\"ociVersion\":\"1.0.2\",\"bundle\":\"/b\",\"annotations\":{\"a\":\"\\\"b\"}");
+        ASSERT_STREQ(s.value.oci.state,
+                     "\"ociVersion\":\"1.0.2\",\"bundle\":\"/b\",\"annotations\":{\"a\":\"\\\"b\"}");
 }
 
 TEST(sysctl) {
@@ -344,7 +357,8 @@ TEST(seccomp) {
                 "\"architectures\":[\"SCMP_ARCH_X32\",\"SCMP_ARCH_X86\",\"SCMP_ARCH_MIPS\"],"
                 "\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"],"
                 "\"syscalls\":[{\"names\":[\"read\",\"write\"],\"action\":\"SCMP_ACT_ALLOW\"},"
-                "{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":1,\"value\":2,\"valueTwo\":3,"
+                "{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":1,\"value\":2,\"valueTwo\":"
+                "3,"
                 "\"op\":\"SCMP_CMP_MASKED_EQ\"},{\"index\":0,\"value\":18446744073709551615,\"op\":\"SCMP_CMP_LT\"}]},"
                 "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_KILL_PROCESS\",\"args\":[{\"index\":0,\"value\":0,"
                 "\"op\":\"SCMP_CMP_EQ\"},{\"index\":0,\"value\":8,\"op\":\"SCMP_CMP_EQ\"}]}]}",
@@ -359,7 +373,7 @@ TEST(seccomp) {
         assert_strv(p->rules[0].names, "read|write");
         ASSERT_EQ(p->rules[1].action, SECCOMP_RET_ERRNO | EPERM);
         ASSERT_EQ(p->rules[1].n_conditions, 2);
-        ASSERT_EQ(p->rules[1].conditions[0].operator, SECCOMP_MASKED_EQUAL);
+        ASSERT_EQ(p->rules[1].conditions[0].op, SECCOMP_MASKED_EQUAL);
         ASSERT_TRUE(p->rules[1].conditions[1].value == UINT64_MAX);
         ASSERT_EQ(p->rules[2].n_conditions, 1);
         ASSERT_EQ(p->rules[3].conditions[0].value, 8);
@@ -370,7 +384,8 @@ TEST(refusals_name_the_property) {
                 Place place;
                 const char *snippet, *line;
         } cases[] = {
-                { TOP, "\"hostname\":\"a b\"", "hostname: \"a b\" is not a host name (letters, digits, inner hyphens and dots, at most 64)" },
+                { TOP, "\"hostname\":\"a b\"",
+                  "hostname: \"a b\" is not a host name (letters, digits, inner hyphens and dots, at most 64)" },
                 { TOP, "\"hostname\":1", "hostname: must be a string" },
                 { TOP, "\"domainname\":\"x\"", "domainname: not supported: the machine's domain name cannot be set" },
                 { TOP, "\"hooks\":{\"startContainer\":[{\"path\":\"/x\"}]}",
@@ -393,18 +408,24 @@ TEST(refusals_name_the_property) {
                 { TOP, "\"mounts\":[{\"destination\":\"/\",\"type\":\"tmpfs\"}]",
                   "mounts[0]: nothing can be mounted on / itself" },
                 { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"ext4\",\"source\":\"/dev/sda\"}]",
-                  "mounts[0].type: \"ext4\" is not supported: tmpfs, proc, sysfs, devpts, mqueue, cgroup and bind are" },
+                  "mounts[0].type: \"ext4\" is not supported: tmpfs, proc, sysfs, devpts, mqueue, cgroup and bind "
+                  "are" },
                 { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"proc\"}]",
                   "mounts[0]: proc can be mounted on /proc alone" },
-                { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]", "mounts[0]: a bind mount needs a source" },
-                { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/x\",\"options\":[\"rshared\"]}]",
+                { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]",
+                  "mounts[0]: a bind mount needs a source" },
+                { TOP,
+                  "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/"
+                  "x\",\"options\":[\"rshared\"]}]",
                   "mounts[0].options: \"rshared\" is not supported" },
-                { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/x\",\"options\":[\"size=1\"]}]",
+                { TOP,
+                  "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/x\",\"options\":[\"size=1\"]}]",
                   "mounts[0].options: \"size=1\" is nothing that a bind mount can have" },
                 { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"a,b\"]}]",
                   "mounts[0].options: \"a,b\" is not an option" },
-                { TOP, "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\"},{\"destination\":\"/x\",\"type\":\"bind\","
-                       "\"source\":\"/x\",\"uidMappings\":[{}]}]",
+                { TOP,
+                  "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\"},{\"destination\":\"/x\",\"type\":\"bind\","
+                  "\"source\":\"/x\",\"uidMappings\":[{}]}]",
                   "mounts[1].uidMappings: not supported: the owners of a single mount cannot be mapped by a bundle, "
                   "--bind= can" },
                 { IN_PROCESS, "\"apparmorProfile\":\"x\"",
@@ -423,12 +444,15 @@ TEST(refusals_name_the_property) {
                 { IN_PROCESS, "\"rlimits\":[{\"type\":\"NOFILE\",\"soft\":1,\"hard\":1}]",
                   "process.rlimits[0]: \"NOFILE\" is not the name of a resource limit" },
                 { IN_PROCESS, "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":2,\"hard\":1}]",
-                  "process.rlimits[0]: \"RLIMIT_CORE=2:1\" is not a resource limit NAME=SOFT[:HARD], soft at most hard; "
+                  "process.rlimits[0]: \"RLIMIT_CORE=2:1\" is not a resource limit NAME=SOFT[:HARD], soft at most "
+                  "hard; "
                   "\"help\" lists the names" },
                 { IN_PROCESS,
-                  "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":1,\"hard\":1},{\"type\":\"RLIMIT_CORE\",\"soft\":1,\"hard\":1}]",
+                  "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":1,\"hard\":1},{\"type\":\"RLIMIT_CORE\",\"soft\":1,"
+                  "\"hard\":1}]",
                   "process.rlimits[1]: RLIMIT_CORE is given a second time" },
-                { IN_PROCESS, "\"oomScoreAdj\":1001", "process.oomScoreAdj: \"1001\" is not a number from -1000 to 1000" },
+                { IN_PROCESS, "\"oomScoreAdj\":1001",
+                  "process.oomScoreAdj: \"1001\" is not a number from -1000 to 1000" },
                 { IN_LINUX, "\"rootfsPropagation\":\"shared\"",
                   "linux.rootfsPropagation: \"shared\" is not supported: a machine's mounts are never the host's" },
                 { IN_LINUX, "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]",
@@ -439,12 +463,15 @@ TEST(refusals_name_the_property) {
                   "linux.maskedPaths[0]: this is not for / itself: there is root.readonly" },
                 { IN_LINUX, "\"maskedPaths\":[\"proc\"]",
                   "linux.maskedPaths[0]: \"proc\" is not an absolute path without \"..\"" },
-                { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"d\"}]", "linux.devices[0]: \"d\" is not one of c, u, b, p" },
-                { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"c\"}]", "linux.devices[0]: major and minor are needed" },
+                { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"d\"}]",
+                  "linux.devices[0]: \"d\" is not one of c, u, b, p" },
+                { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"c\"}]",
+                  "linux.devices[0]: major and minor are needed" },
                 { IN_LINUX, "\"devices\":[{\"path\":\"/x\",\"type\":\"p\"},{\"path\":\"/x/\",\"type\":\"p\"}]",
                   "linux.devices[1]: /x is given a second time" },
-                { IN_LINUX, "\"resources\":{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":1,\"access\":\"rwm\"},"
-                            "{\"allow\":false,\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"r\"}]}",
+                { IN_LINUX,
+                  "\"resources\":{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":1,\"access\":\"rwm\"},"
+                  "{\"allow\":false,\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"r\"}]}",
                   "linux.resources.devices[1]: a part of what an earlier rule allows cannot be taken away" },
                 { IN_LINUX, "\"resources\":{\"devices\":[{\"allow\":true,\"access\":\"x\"}]}",
                   "linux.resources.devices[0]: \"x\" is not made of r, w and m" },
@@ -472,20 +499,26 @@ TEST(refusals_name_the_property) {
                 { IN_LINUX, "\"seccomp\":{\"syscalls\":[]}", "linux.seccomp: the action is missing" },
                 { IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
                   "linux.seccomp: the action \"SCMP_ACT_NOTIFY\" is not supported" },
-                { IN_LINUX, "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_KILL\",\"syscalls\":[{\"names\":[],\"action\":\"SCMP_ACT_KILL\"}]}",
+                { IN_LINUX,
+                  "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_KILL\",\"syscalls\":[{\"names\":[],\"action\":\"SCMP_ACT_"
+                  "KILL\"}]}",
                   "linux.seccomp.syscalls[0]: names no system call" },
                 { IN_LINUX, "\"seccomp\":{\"architectures\":[\"SCMP_ARCH_VAX\"]}",
                   "linux.seccomp.architectures[0]: the architecture \"SCMP_ARCH_VAX\" is not supported" },
-                { IN_LINUX, "\"seccomp\":{\"flags\":[\"X\"]}", "linux.seccomp.flags[0]: the flag \"X\" is not supported" },
+                { IN_LINUX, "\"seccomp\":{\"flags\":[\"X\"]}",
+                  "linux.seccomp.flags[0]: the flag \"X\" is not supported" },
                 { IN_LINUX, "\"seccomp\":{\"listenerPath\":\"/x\"}",
                   "linux.seccomp.listenerPath: not supported: nobody is told of system calls" },
                 { IN_LINUX, "\"seccomp\":{\"syscalls\":[{\"names\":[\"@known\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",
                   "linux.seccomp.syscalls[0].names[0]: \"@known\" is not the name of a system call" },
                 { IN_LINUX, "\"seccomp\":{\"syscalls\":[{\"names\":[\"read\"],\"args\":[{\"index\":6}]}]}",
                   "linux.seccomp.syscalls[0].args[0].index: this number is out of range" },
-                { IN_LINUX, "\"seccomp\":{\"syscalls\":[{\"names\":[\"read\"],\"args\":[{\"index\":5,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+                { IN_LINUX,
+                  "\"seccomp\":{\"syscalls\":[{\"names\":[\"read\"],\"args\":[{\"index\":5,\"op\":\"SCMP_CMP_EQ\"}]}]"
+                  "}",
                   "linux.seccomp.syscalls[0].args[0]: index, value and op are all needed" },
-                { IN_LINUX, "\"intelRdt\":{\"closID\":\"x\"}", "linux.intelRdt: not supported: Intel RDT cannot be set up" },
+                { IN_LINUX, "\"intelRdt\":{\"closID\":\"x\"}",
+                  "linux.intelRdt: not supported: Intel RDT cannot be set up" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)

@@ -31,35 +31,36 @@ TEST(list) {
 }
 
 TEST(print) {
-        assert_printed((Operation) { .kind = OPERATION_DIRECTORY, .where = "/run/host", .mode = 0755 },
+        assert_printed((Operation){ .kind = OPERATION_DIRECTORY, .where = "/run/host", .mode = 0755 },
                        "mkdir   /run/host 0000755\n");
         assert_printed((Operation){ .kind = OPERATION_MOUNT,
                                     .where = "/tmp",
                                     .what = "tmpfs",
                                     .options = "size=10%",
                                     .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-                                                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_STRICTATIME },
+                                            MOUNT_ATTR_RDONLY | MOUNT_ATTR_STRICTATIME },
                        "mount   /tmp <- tmpfs (size=10%) +ro +nosuid +nodev +noexec +strictatime\n");
-        assert_printed((Operation) { .kind = OPERATION_BIND_HOST, .where = "/b", .what = "/a",
-                                     .flags = OPERATION_RECURSIVE | OPERATION_OPTIONAL },
+        assert_printed((Operation){ .kind = OPERATION_BIND_HOST,
+                                    .where = "/b",
+                                    .what = "/a",
+                                    .flags = OPERATION_RECURSIVE | OPERATION_OPTIONAL },
                        "bind    /b <- /a recursive optional\n");
         assert_printed((Operation){ .kind = OPERATION_BIND_SELF,
                                     .where = "/b",
                                     .what = "/b",
                                     .clear = MOUNT_ATTR_RDONLY },
                        "rebind  /b <- /b -ro\n");
-        assert_printed((Operation) { .kind = OPERATION_NODE, .where = "/dev/null", .mode = S_IFCHR | 0666,
-                                     .device = makedev(1, 3) },
+        assert_printed((Operation){ .kind = OPERATION_NODE,
+                                    .where = "/dev/null",
+                                    .mode = S_IFCHR | 0666,
+                                    .device = makedev(1, 3) },
                        "mknod   /dev/null 0020666 1:3\n");
-        assert_printed((Operation){ .kind = OPERATION_NODE, .where = "/f", .mode = S_IFIFO },
-                       "mknod   /f 0010000\n");
-        assert_printed((Operation){ .kind = OPERATION_SYMLINK, .where = "/l", .what = "t" },
-                       "symlink /l <- t\n");
-        assert_printed((Operation) { .kind = OPERATION_MASK, .where = "/m" }, "mask    /m\n");
-        assert_printed(
-                (Operation){ .kind = OPERATION_REMOUNT, .where = "/r", .attributes = MOUNT_ATTR_RDONLY },
-                "remount /r +ro\n");
-        assert_printed((Operation) { .kind = OPERATION_SYSFS, .where = "/sys/bus", .what = "bus" },
+        assert_printed((Operation){ .kind = OPERATION_NODE, .where = "/f", .mode = S_IFIFO }, "mknod   /f 0010000\n");
+        assert_printed((Operation){ .kind = OPERATION_SYMLINK, .where = "/l", .what = "t" }, "symlink /l <- t\n");
+        assert_printed((Operation){ .kind = OPERATION_MASK, .where = "/m" }, "mask    /m\n");
+        assert_printed((Operation){ .kind = OPERATION_REMOUNT, .where = "/r", .attributes = MOUNT_ATTR_RDONLY },
+                       "remount /r +ro\n");
+        assert_printed((Operation){ .kind = OPERATION_SYSFS, .where = "/sys/bus", .what = "bus" },
                        "sysfs   /sys/bus <- bus\n");
 }
 

@@ -176,8 +176,7 @@ TEST(fields) {
 }
 
 TEST(unescape) {
-        static const char *const bad[] = { "\\",    "\\q",     "\\x4",        "\\xg1",
-                                           "\\400", "\\ud800", "\\U00110000", "\\18" };
+        static const char *const bad[] = { "\\", "\\q", "\\x4", "\\xg1", "\\400", "\\ud800", "\\U00110000", "\\18" };
         char *out;
         size_t n;
 

@@ -58,8 +58,7 @@ static void init_disk(Disk *d, unsigned sector) {
 static void add_entry(Disk *d, size_t i, uint64_t first, uint64_t last) {
         d->entries[i] = (GptEntry){
                 .type = gpt_swap(TYPE),
-                .uuid = gpt_swap(
-                        SD_ID128_MAKE(00, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)),
+                .uuid = gpt_swap(SD_ID128_MAKE(00, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)),
                 .first = htole64(first),
                 .last = htole64(last),
                 .attributes = htole64(PARTITION_GPT_GROW),
@@ -152,8 +151,7 @@ TEST(bare_file_system) {
         ASSERT_STREQ(t.items[0].fstype, "squashfs");
         ASSERT_EQ(t.items[0].size, DISK_SIZE);
         partition_table_done(&t);
-        ASSERT_ERR(partition_table_read(fd, DISK_SIZE, (const char *const[]){ "ext4", NULL }, &t),
-                   -ENOMEDIUM);
+        ASSERT_ERR(partition_table_read(fd, DISK_SIZE, (const char *const[]){ "ext4", NULL }, &t), -ENOMEDIUM);
 }
 
 TEST(mbr) {

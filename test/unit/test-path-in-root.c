@@ -97,8 +97,7 @@ TEST(root_itself) {
 
 TEST(ways_out) {
         static const char *const ways[] = {
-                "../canary/secret", "/../canary/secret", "up/canary/secret", "out/secret",
-                "secret",           "out-dir/secret",
+                "../canary/secret", "/../canary/secret", "up/canary/secret", "out/secret", "secret", "out-dir/secret",
         };
         _cleanup_close_ int root = new_tree();
         char text[101];
@@ -159,7 +158,7 @@ TEST(loops) {
 
         ASSERT_TRUE(symlinkat("loop", root, "loop") >= 0);
         ASSERT_TRUE(symlinkat("/b", root, "a") >= 0 && symlinkat("a/x", root, "b") >= 0);
-        for (const char *const *p = (const char *const[]) { "loop", "a", "loop/x", "b/x/y", NULL }; *p; p++) {
+        for (const char *const *p = (const char *const[]){ "loop", "a", "loop/x", "b/x/y", NULL }; *p; p++) {
                 ASSERT_ERR(root_open(root, *p, O_PATH), -ELOOP);
                 ASSERT_ERR(root_mkdir(root, *p, 0755), -ELOOP);
                 ASSERT_ERR(root_mount_point(root, *p, true), -ELOOP);
@@ -183,7 +182,7 @@ TEST(dangling) {
         ASSERT_TRUE(symlinkat("gone", root, "near") >= 0);
         ASSERT_TRUE(symlinkat("/gone/further", root, "far") >= 0);
         link_to_base(root, "outside", "canary/new");
-        for (const char *const *p = (const char *const[]) { "near", "far", "outside", NULL }; *p; p++) {
+        for (const char *const *p = (const char *const[]){ "near", "far", "outside", NULL }; *p; p++) {
                 char below[64];
 
                 (void) snprintf(below, sizeof(below), "%s/x", *p);
@@ -208,7 +207,7 @@ TEST(file_as_parent) {
         ASSERT_OK(write_new_file_at(root, "file", "x", 1, 0644));
         ASSERT_TRUE(symlinkat("file", root, "link") >= 0);
         ASSERT_TRUE(mkfifoat(root, "fifo", 0644) >= 0);
-        for (const char *const *p = (const char *const[]) { "file/x", "link/x", "fifo/x", NULL }; *p; p++) {
+        for (const char *const *p = (const char *const[]){ "file/x", "link/x", "fifo/x", NULL }; *p; p++) {
                 ASSERT_ERR(root_open(root, *p, O_RDONLY), -ENOTDIR);
                 ASSERT_ERR(root_mkdir(root, *p, 0755), -ENOTDIR);
                 ASSERT_ERR(root_mount_point(root, *p, true), -ENOTDIR);
@@ -237,7 +236,7 @@ TEST(special_files) {
         ASSERT_ERR(read_into(root, "link", text), -EBADF);
         ASSERT_ERR(read_into(root, ".", text), -EBADF);
         ASSERT_TRUE(read_into(root, "socket", text) < 0);
-        for (const char *const *p = (const char *const[]) { "fifo", "socket", NULL }; *p; p++) {
+        for (const char *const *p = (const char *const[]){ "fifo", "socket", NULL }; *p; p++) {
                 ASSERT_OK(done(root_mount_point(root, *p, false)));
                 ASSERT_ERR(root_mount_point(root, *p, true), -ENOTDIR);
                 ASSERT_ERR(root_symlink(root, "x", *p), -EEXIST);
@@ -394,8 +393,8 @@ TEST(read_file) {
 
 TEST(magic_links) {
         static const char *const doors[] = {
-                "proc/self/root", "proc/self/root/etc", "proc/self/cwd", "proc/self/exe", "proc/self/fd/0",
-                "proc/self/ns/mnt", "door", "door/etc",
+                "proc/self/root", "proc/self/root/etc", "proc/self/cwd", "proc/self/exe",
+                "proc/self/fd/0", "proc/self/ns/mnt",   "door",          "door/etc",
         };
         _cleanup_close_ int root = -EBADF;
 

@@ -38,17 +38,17 @@ static const char *plan(TableKind kind, Partition *items, size_t n, bool read_on
                 return text;
         for (size_t i = 0; i < ELEMENTSOF(p.slots); i++)
                 if (p.slots[i].used)
-                        used += (size_t) snprintf(
-                                text + used, sizeof(text) - used, "%s%s %i%s%s", used > 0 ? ", " : "",
-                                image_place_name((ImagePlace) i), p.slots[i].partition.number,
-                                p.slots[i].read_only ? " ro" : "", p.slots[i].grow ? " grow" : "");
+                        used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%s %i%s%s",
+                                                  used > 0 ? ", " : "", image_place_name((ImagePlace) i),
+                                                  p.slots[i].partition.number, p.slots[i].read_only ? " ro" : "",
+                                                  p.slots[i].grow ? " grow" : "");
         return text;
 }
 
-#define ASSERT_PLAN(kind, read_only, expected, ...)                                                          \
-        ({                                                                                                   \
-                Partition _items[] = { __VA_ARGS__ };                                                        \
-                ASSERT_STREQ(plan(kind, _items, ELEMENTSOF(_items), read_only), expected);                   \
+#define ASSERT_PLAN(kind, read_only, expected, ...)                                                                   \
+        ({                                                                                                            \
+                Partition _items[] = { __VA_ARGS__ };                                                                 \
+                ASSERT_STREQ(plan(kind, _items, ELEMENTSOF(_items), read_only), expected);                            \
         })
 #define GPT(expected, ...) ASSERT_PLAN(TABLE_GPT, false, expected, __VA_ARGS__)
 #define MBR(expected, ...) ASSERT_PLAN(TABLE_MBR, false, expected, __VA_ARGS__)
@@ -56,19 +56,17 @@ static const char *plan(TableKind kind, Partition *items, size_t n, bool read_on
 
 TEST(all_places) {
         GPT("root 2, usr 1, home 3, srv 4, var 5, tmp 6, xbootldr 8, esp 7", { .type = SD_GPT_USR_NATIVE },
-            { .type = SD_GPT_ROOT_NATIVE }, { .type = SD_GPT_HOME }, { .type = SD_GPT_SRV },
-            { .type = SD_GPT_VAR }, { .type = SD_GPT_TMP }, { .type = SD_GPT_ESP },
-            { .type = SD_GPT_XBOOTLDR }, { .type = SWAP });
+            { .type = SD_GPT_ROOT_NATIVE }, { .type = SD_GPT_HOME }, { .type = SD_GPT_SRV }, { .type = SD_GPT_VAR },
+            { .type = SD_GPT_TMP }, { .type = SD_GPT_ESP }, { .type = SD_GPT_XBOOTLDR }, { .type = SWAP });
         GPT("usr 1", { .type = SD_GPT_USR_NATIVE });
 }
 
 TEST(newest_root_first_home) {
         GPT("root 2, home 1", { .type = SD_GPT_HOME, .label = "home_1" },
-            { .type = SD_GPT_ROOT_NATIVE, .label = "os_1.10" },
-            { .type = SD_GPT_ROOT_NATIVE, .label = "os_1.9" }, { .type = SD_GPT_HOME, .label = "home_2" });
+            { .type = SD_GPT_ROOT_NATIVE, .label = "os_1.10" }, { .type = SD_GPT_ROOT_NATIVE, .label = "os_1.9" },
+            { .type = SD_GPT_HOME, .label = "home_2" });
         GPT("root 2", { .type = SD_GPT_ROOT_NATIVE, .label = "os_1~rc1" },
-            { .type = SD_GPT_ROOT_NATIVE, .label = "os_1" },
-            { .type = SD_GPT_ROOT_NATIVE, .label = "_empty" });
+            { .type = SD_GPT_ROOT_NATIVE, .label = "os_1" }, { .type = SD_GPT_ROOT_NATIVE, .label = "_empty" });
         GPT("root 1", { .type = SD_GPT_ROOT_NATIVE }, { .type = SD_GPT_ROOT_NATIVE });
 }
 
@@ -80,14 +78,13 @@ TEST(attributes) {
             { .type = SD_GPT_HOME, .flags = PARTITION_GPT_READ_ONLY },
             { .type = SD_GPT_SRV, .flags = PARTITION_GPT_READ_ONLY | PARTITION_GPT_GROW },
             { .type = SD_GPT_ESP, .flags = PARTITION_GPT_NO_BLOCK_IO });
-        ASSERT_PLAN(TABLE_GPT, true, "root 1 ro",
-                    { .type = SD_GPT_ROOT_NATIVE, .flags = PARTITION_GPT_GROW });
+        ASSERT_PLAN(TABLE_GPT, true, "root 1 ro", { .type = SD_GPT_ROOT_NATIVE, .flags = PARTITION_GPT_GROW });
 }
 
 #ifdef SD_GPT_ROOT_SECONDARY
 TEST(architectures) {
-        GPT("root 2", { .type = SD_GPT_ROOT_SECONDARY, .label = "9" },
-            { .type = SD_GPT_ROOT_NATIVE, .label = "1" }, { .type = SD_GPT_ROOT_SECONDARY, .label = "10" });
+        GPT("root 2", { .type = SD_GPT_ROOT_SECONDARY, .label = "9" }, { .type = SD_GPT_ROOT_NATIVE, .label = "1" },
+            { .type = SD_GPT_ROOT_SECONDARY, .label = "10" });
         GPT("root 1, usr 2", { .type = SD_GPT_ROOT_SECONDARY }, { .type = SD_GPT_USR_SECONDARY });
         GPT("", { .type = SD_GPT_ROOT_NATIVE }, { .type = SD_GPT_USR_SECONDARY });
         ASSERT_LOGGED("different kinds of processors");
@@ -175,7 +172,8 @@ TEST(policy_after_reading) {
 TEST(options) {
         ASSERT_TRUE(strstr(image_mount_options("ext4", false), "errors=remount-ro"));
         ASSERT_TRUE(startswith(image_mount_options("ext4", true), "ro,norecovery"));
-        for (const char *const *t = (const char *const[]){ "ext2", "ext3", "ext4", "f2fs", "nilfs2", "vfat", NULL }; *t; t++)
+        for (const char *const *t = (const char *const[]){ "ext2", "ext3", "ext4", "f2fs", "nilfs2", "vfat", NULL };
+             *t; t++)
                 ASSERT_TRUE(strstr(image_mount_options(*t, false), "errors=remount-ro") &&
                             strstr(image_mount_options(*t, true), "errors=remount-ro"));
         ASSERT_TRUE(startswith(image_mount_options("squashfs", false), "ro"));

@@ -29,7 +29,10 @@ static int add_all(StackPlan *plan, const char *const *names) {
 /* The plan as "KIND KEY" for each entry; or an errno, with a message. */
 static const char *plan_of(const char *const *names) {
         static const char *const kinds[] = {
-                [STACK_LAYER] = "layer", [STACK_RW] = "rw", [STACK_ROOT] = "root", [STACK_BIND] = "bind",
+                [STACK_LAYER] = "layer",
+                [STACK_RW] = "rw",
+                [STACK_ROOT] = "root",
+                [STACK_BIND] = "bind",
         };
         static char text[1024];
         StackPlan plan = {};
@@ -46,7 +49,8 @@ static const char *plan_of(const char *const *names) {
                 const StackItem *item = &plan.items[i];
 
                 n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%s%s%s%s%s", i > 0 ? ", " : "",
-                                       kinds[item->kind], item->kind == STACK_RW || item->kind == STACK_ROOT ? "" : " ",
+                                       kinds[item->kind],
+                                       item->kind == STACK_RW || item->kind == STACK_ROOT ? "" : " ",
                                        item->kind == STACK_RW || item->kind == STACK_ROOT ? "" : item->key,
                                        item->image ? " image" : "",
                                        item->kind != STACK_LAYER && item->read_only ? " ro" : "");
@@ -76,8 +80,8 @@ TEST(places) {
         ASSERT_STREQ(PLAN("root", "bind@a.raw"), "root, bind /a.raw");
 
         static const char *const bad[] = {
-                "bind@", "bind@a--b", "bind@a-", "bind@-a", "bind@\\x2e\\x2e-etc", "bind@a-\\x2e", "bind@a\\x2", "bind@a\\y",
-                "bind@\\x00", "bind@a\\x2f\\x2e\\x2e\\x2fb",
+                "bind@",        "bind@a--b",  "bind@a-",   "bind@-a",    "bind@\\x2e\\x2e-etc",
+                "bind@a-\\x2e", "bind@a\\x2", "bind@a\\y", "bind@\\x00", "bind@a\\x2f\\x2e\\x2e\\x2fb",
         };
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 ASSERT_STREQ(PLAN("root", bad[i]), "EINVAL");

@@ -20,7 +20,8 @@ static int become_notified(void) {
         n = snprintf(name, sizeof(name), "@test-progress-%i", getpid());
         (void) memcpy(&address.sun_path[1], &name[1], (size_t) n - 1);
         ASSERT_OK(fd);
-        ASSERT_OK(bind(fd, (struct sockaddr *) &address, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + (size_t) n)));
+        ASSERT_OK(bind(fd, (struct sockaddr *) &address,
+                       (socklen_t) (offsetof(struct sockaddr_un, sun_path) + (size_t) n)));
         ASSERT_OK(setenv("NOTIFY_SOCKET", name, true));
         return fd;
 }

@@ -74,17 +74,21 @@ static RootHash make_hash(RootHashOf of, bool given) {
         return hash;
 }
 
-#define ASSERT_CHOSEN(kind, of, given, elsewhere, expected, ...)                                             \
-        ({                                                                                                   \
-                Partition _items[] = { __VA_ARGS__ };                                                        \
-                RootHash _hash = make_hash(of, given);                                                       \
-                ASSERT_STREQ(plan(kind, &_hash, elsewhere, _items, ELEMENTSOF(_items)), expected);           \
+#define ASSERT_CHOSEN(kind, of, given, elsewhere, expected, ...)                                                      \
+        ({                                                                                                            \
+                Partition _items[] = { __VA_ARGS__ };                                                                 \
+                RootHash _hash = make_hash(of, given);                                                                \
+                ASSERT_STREQ(plan(kind, &_hash, elsewhere, _items, ELEMENTSOF(_items)), expected);                    \
         })
 #define GIVEN(expected, ...) ASSERT_CHOSEN(TABLE_GPT, ROOT_HASH_OF_ANY, true, false, expected, __VA_ARGS__)
-#define ROOT(id) { .type = SD_GPT_ROOT_NATIVE, .uuid = id }
-#define ROOT_VERITY(id) { .type = SD_GPT_ROOT_NATIVE_VERITY, .uuid = id }
-#define USR(id) { .type = SD_GPT_USR_NATIVE, .uuid = id }
-#define USR_VERITY(id) { .type = SD_GPT_USR_NATIVE_VERITY, .uuid = id }
+#define ROOT(id)                                                                                                      \
+        { .type = SD_GPT_ROOT_NATIVE, .uuid = id }
+#define ROOT_VERITY(id)                                                                                               \
+        { .type = SD_GPT_ROOT_NATIVE_VERITY, .uuid = id }
+#define USR(id)                                                                                                       \
+        { .type = SD_GPT_USR_NATIVE, .uuid = id }
+#define USR_VERITY(id)                                                                                                \
+        { .type = SD_GPT_USR_NATIVE_VERITY, .uuid = id }
 
 TEST(a_given_hash_decides) {
         GIVEN("root 1 with 2", ROOT(FIRST_ID), ROOT_VERITY(LAST_ID));
@@ -120,8 +124,8 @@ TEST(the_images_own_hash) {
         OWN(ROOT_HASH_OF_USR, "unchecked", ROOT(FIRST_ID), ROOT_VERITY(LAST_ID));
         OWN(ROOT_HASH_OF_ROOT, "unchecked", ROOT(FIRST_ID));
         /* it does not choose */
-        OWN(ROOT_HASH_OF_ROOT, "unchecked", { .type = SD_GPT_ROOT_NATIVE, .label = "9", .uuid = OTHER_ID }, ROOT(FIRST_ID),
-            ROOT_VERITY(LAST_ID));
+        OWN(ROOT_HASH_OF_ROOT, "unchecked", { .type = SD_GPT_ROOT_NATIVE, .label = "9", .uuid = OTHER_ID },
+            ROOT(FIRST_ID), ROOT_VERITY(LAST_ID));
 }
 
 TEST(tree_fits) {
@@ -181,8 +185,9 @@ TEST(many_signatures) {
         static const char text[] = "{\"rootHash\":\"" FIRST LAST "\",\"signature\":\"c2lnbmF0dXJl\"}";
         _cleanup_close_ int fd = memfd_create("image", MFD_CLOEXEC);
         static Partition partitions[1000];
-        const PartitionTable table = { .kind = TABLE_GPT, .sector_size = 512, .items = partitions,
-                                       .n_items = ELEMENTSOF(partitions) };
+        const PartitionTable table = {
+                .kind = TABLE_GPT, .sector_size = 512, .items = partitions, .n_items = ELEMENTSOF(partitions)
+        };
         SourceConfig source = {};
         ImageVerity verity = {};
         char path[32];

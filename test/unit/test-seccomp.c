@@ -25,8 +25,8 @@
 #define RET_ALLOW SECCOMP_RET_ALLOW
 #define RET_ERRNO(e) (SECCOMP_RET_ERRNO | (uint32_t) (e))
 
-#define DEFAULT_CAPABILITIES                                                                                 \
-        ((UINT64_C(1) << CAP_SYS_ADMIN) | (UINT64_C(1) << CAP_SYS_PTRACE) | (UINT64_C(1) << CAP_SYS_BOOT) |  \
+#define DEFAULT_CAPABILITIES                                                                                          \
+        ((UINT64_C(1) << CAP_SYS_ADMIN) | (UINT64_C(1) << CAP_SYS_PTRACE) | (UINT64_C(1) << CAP_SYS_BOOT) |           \
          (UINT64_C(1) << CAP_SYS_TTY_CONFIG))
 
 static bool jump_taken(const struct sock_filter *insn, uint32_t a) {
@@ -73,8 +73,7 @@ static uint32_t run_name(const SeccompProgram *program, const char *name, const 
         if (!entry)
                 TEST_FAIL("no \"%s\" in the table", name);
         for (size_t i = 0; i < syscall_table.n_abis; i++) {
-                struct seccomp_data data = { .nr = (int) entry->number[i],
-                                             .arch = syscall_table.audit_arch[i] };
+                struct seccomp_data data = { .nr = (int) entry->number[i], .arch = syscall_table.audit_arch[i] };
                 uint32_t one;
 
                 if (entry->number[i] == SYSCALL_NONE)
@@ -156,22 +155,43 @@ TEST(default_policy_is_built_in) {
         ASSERT_OK(seccomp_compile(&syscall_table, &policy, &compiled));
         ASSERT_EQ(builtin.n_instructions, compiled.n_instructions);
         ASSERT_EQ(memcmp(builtin.instructions, compiled.instructions,
-                         compiled.n_instructions * sizeof(struct sock_filter)), 0);
+                         compiled.n_instructions * sizeof(struct sock_filter)),
+                  0);
         check_sanity(&builtin);
 }
 
 TEST(default_verdicts) {
         static const char *const allowed[] = {
-                "read", "execve", "clone3", "mount", "keyctl", "setns", "unshare", "ptrace", "reboot",
-                "vhangup", "io_uring_setup", "userfaultfd", "openat2", "fsync", "cachestat", "fchmodat2",
-                "statmount", "mseal", "open_tree_attr", "file_setattr", "prctl", "seccomp", "capset",
-                "setdomainname", "sethostname",
+                "read",           "execve",      "clone3",  "mount",          "keyctl",
+                "setns",          "unshare",     "ptrace",  "reboot",         "vhangup",
+                "io_uring_setup", "userfaultfd", "openat2", "fsync",          "cachestat",
+                "fchmodat2",      "statmount",   "mseal",   "open_tree_attr", "file_setattr",
+                "prctl",          "seccomp",     "capset",  "setdomainname",  "sethostname",
         };
         static const char *const denied[] = {
-                "swapon", "kexec_load", "bpf", "syslog", "init_module", "finit_module", "delete_module",
-                "clock_settime", "settimeofday", "adjtimex", "mlock", "mlockall", "acct", "perf_event_open",
-                "open_by_handle_at", "quotactl", "fanotify_init", "pkey_alloc", "lookup_dcookie",
-                "pidfd_getfd", "map_shadow_stack", "listns", "rseq_slice_yield",
+                "swapon",
+                "kexec_load",
+                "bpf",
+                "syslog",
+                "init_module",
+                "finit_module",
+                "delete_module",
+                "clock_settime",
+                "settimeofday",
+                "adjtimex",
+                "mlock",
+                "mlockall",
+                "acct",
+                "perf_event_open",
+                "open_by_handle_at",
+                "quotactl",
+                "fanotify_init",
+                "pkey_alloc",
+                "lookup_dcookie",
+                "pidfd_getfd",
+                "map_shadow_stack",
+                "listns",
+                "rseq_slice_yield",
         };
         _cleanup_seccomp_program_ SeccompProgram program = { 0 };
 
@@ -209,8 +229,7 @@ TEST(capabilities_bring_calls) {
                 int capability;
                 const char *name;
         } cases[] = {
-                { CAP_SYS_TIME, "clock_settime" }, { CAP_SYS_MODULE, "init_module" },
-                { CAP_SYS_PACCT, "acct" },
+                { CAP_SYS_TIME, "clock_settime" }, { CAP_SYS_MODULE, "init_module" }, { CAP_SYS_PACCT, "acct" },
                 { CAP_IPC_LOCK, "mlock" },         { CAP_SYSLOG, "syslog" },          { CAP_BPF, "bpf" },
                 { CAP_SYS_PTRACE, "ptrace" },      { CAP_SYS_BOOT, "reboot" },
         };
@@ -238,7 +257,7 @@ TEST(allow_and_deny) {
         ASSERT_TRUE(program.allocated);
         ASSERT_ACTION(&program, "mlock", RET_ALLOW);
         ASSERT_ACTION(&program, "pkey_alloc", RET_ALLOW);
-        ASSERT_ACTION(&program, "swapon", RET_ALLOW); /* by way of @swap in @privileged */
+        ASSERT_ACTION(&program, "swapon", RET_ALLOW);     /* by way of @swap in @privileged */
         ASSERT_ACTION(&program, "bpf", RET_ERRNO(EPERM)); /* in @privileged, but deny wins */
         ASSERT_ACTION(&program, "keyctl", RET_ERRNO(EPERM));
         ASSERT_ACTION(&program, "timer_create", RET_ERRNO(EPERM));
@@ -276,7 +295,8 @@ TEST(suppress_sync) {
         const uint64_t dsync2[6] = { 0, 0, O_RDWR | O_DSYNC };
         _cleanup_seccomp_program_ SeccompProgram program = { 0 };
 
-        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES, .suppress_sync = true,
+        ASSERT_OK(seccomp_for(&(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES,
+                                                .suppress_sync = true,
                                                 .deny = deny },
                               &program));
         ASSERT_ACTION(&program, "fsync", RET_ERRNO(0));
@@ -377,10 +397,7 @@ TEST(disabled) {
 static long call_i386(long nr, long a, long b, long c) {
         long ret = nr;
 
-        __asm__ volatile("int $0x80"
-                         : "+a"(ret)
-                         : "b"(a), "c"(b), "d"(c)
-                         : "memory", "r8", "r9", "r10", "r11");
+        __asm__ volatile("int $0x80" : "+a"(ret) : "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
         return (int) ret;
 }
 
@@ -475,7 +492,7 @@ static int live_verdicts(const SeccompProgram *program, bool i386) {
 /* — profiles — */
 
 static bool holds(const SeccompCondition *c, uint64_t value) {
-        switch (c->operator) {
+        switch (c->op) {
         case SECCOMP_EQUAL:
                 return value == c->value;
         case SECCOMP_NOT_EQUAL:
@@ -512,8 +529,8 @@ static uint32_t expected(const SeccompProfile *p, const char *name, const uint64
 
 /* Values at which comparisons of halves can go wrong. */
 static const uint64_t edges[] = {
-        0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000001, 0x1ffffffff, 0x200000000,
-        0xfffffffeffffffff, 0xffffffff00000000, UINT64_MAX - 1, UINT64_MAX,
+        0,           1,           2,           0x7fffffff,         0x80000000,         0xffffffff,     0x100000000,
+        0x100000001, 0x1ffffffff, 0x200000000, 0xfffffffeffffffff, 0xffffffff00000000, UINT64_MAX - 1, UINT64_MAX,
 };
 
 #define NAMES(...) ((char *[]){ __VA_ARGS__, NULL })
@@ -522,9 +539,9 @@ TEST(profile_conditions) {
         static const uint32_t other[] = { AUDIT_ARCH_I386, AUDIT_ARCH_ARM };
 
         log_set_max_level(LOG_ERR); /* of the call that is missing */
-        for (SeccompOperator operator = SECCOMP_EQUAL; operator <= SECCOMP_MASKED_EQUAL; operator++)
+        for (SeccompOperator op = SECCOMP_EQUAL; op <= SECCOMP_MASKED_EQUAL; op++)
                 for (size_t v = 0; v < ELEMENTSOF(edges); v++) {
-                        SeccompCondition one = { 1, operator, edges[v], edges[v] & 0x100000001 };
+                        SeccompCondition one = { 1, op, edges[v], edges[v] & 0x100000001 };
                         SeccompCondition two[] = { { 0, SECCOMP_EQUAL, 7, 0 }, one };
                         SeccompRule rules[] = {
                                 { NAMES((char *) "read", (char *) "no_such_call"), SECCOMP_RET_KILL_PROCESS, two, 2 },
@@ -639,8 +656,9 @@ TEST(loaded_for_real) {
 }
 
 TEST(address_families_for_real) {
-        ASSERT_EQ(in_child(live_families, &(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES,
-                                                            .denied_families = ~(UINT64_C(1) << AF_UNIX) }),
+        ASSERT_EQ(in_child(live_families,
+                           &(SeccompPolicy){ .capabilities = DEFAULT_CAPABILITIES,
+                                             .denied_families = ~(UINT64_C(1) << AF_UNIX) }),
                   0);
 }
 

@@ -30,8 +30,7 @@ static const SecurityFacts facts = {
         .sigpending = { 8000, 8001 },
 };
 
-static int plan_for(const SecurityConfig *config, bool private_network, bool user_namespace,
-                    SecurityPlan *ret) {
+static int plan_for(const SecurityConfig *config, bool private_network, bool user_namespace, SecurityPlan *ret) {
         return security_plan(config, private_network, user_namespace, &facts, ret);
 }
 
@@ -52,8 +51,7 @@ TEST(capability_sets) {
         ASSERT_OK(plan_for(&config, true, true, &plan));
         ASSERT_EQ(plan.capabilities, capability_default_set | CAP(NET_ADMIN));
 
-        config = (SecurityConfig){ .capability_add = CAP(SYS_TIME),
-                                   .capability_drop = CAP(SYS_TIME) | CAP(MKNOD) };
+        config = (SecurityConfig){ .capability_add = CAP(SYS_TIME), .capability_drop = CAP(SYS_TIME) | CAP(MKNOD) };
         ASSERT_OK(plan_for(&config, false, false, &plan));
         ASSERT_EQ(plan.capabilities, capability_default_set & ~CAP(MKNOD));
 
@@ -185,9 +183,9 @@ TEST(becoming_root) {
                         "for s in Bnd Prm Eff; do "
                         "grep -q \"^Cap$s:.*%016llx\" /proc/self/status || exit 1; done; "
                         "for s in Inh Amb; do "
-                        "grep -q \"^Cap$s:.*0000000000000000\" /proc/self/status || exit 2; done; "
-                        STATUS_IS("Seccomp", "2") STATUS_IS("NoNewPrivs", "0")
-                        "test \"$(id -G)\" = '0 4242' || exit 3; test \"$(ulimit -Sn)\" = 1024 || exit 4",
+                        "grep -q \"^Cap$s:.*0000000000000000\" /proc/self/status || exit 2; done; " STATUS_IS(
+                                "Seccomp", "2") STATUS_IS("NoNewPrivs", "0") "test \"$(id -G)\" = '0 4242' || exit 3; "
+                                                                             "test \"$(ulimit -Sn)\" = 1024 || exit 4",
                         (unsigned long long) plan.capabilities);
         ASSERT_EQ(run_as(&(SecurityConfig){ 0 }, 0, expected), 0);
 }
@@ -198,13 +196,15 @@ TEST(becoming_somebody) {
         TEST_NEEDS_ROOT;
         ASSERT_EQ(run_as(&config, 1234,
                          STATUS_IS("CapPrm", "0000000000000000") STATUS_IS("CapEff", "0000000000000000")
-                         STATUS_IS("CapInh", "0000000000000000") STATUS_IS("NoNewPrivs", "1")
-                         STATUS_IS("Seccomp", "2") "test \"$(id -u)\" = 1234"), 0);
+                                 STATUS_IS("CapInh", "0000000000000000") STATUS_IS("NoNewPrivs", "1")
+                                         STATUS_IS("Seccomp", "2") "test \"$(id -u)\" = 1234"),
+                  0);
 
         config = (SecurityConfig){ .ambient = CAP(NET_RAW) };
         ASSERT_EQ(run_as(&config, 1234,
                          STATUS_IS("CapPrm", "0000000000002000") STATUS_IS("CapEff", "0000000000002000")
-                         STATUS_IS("CapInh", "0000000000002000") STATUS_IS("CapAmb", "0000000000002000")), 0);
+                                 STATUS_IS("CapInh", "0000000000002000") STATUS_IS("CapAmb", "0000000000002000")),
+                  0);
 }
 
 static void write_map(pid_t pid, const char *which) {
@@ -225,8 +225,7 @@ TEST(in_a_user_namespace) {
         ASSERT_OK(security_plan(&(SecurityConfig){ 0 }, true, true, &facts, &plan));
         (void) snprintf(expected, sizeof(expected),
                         "for s in Bnd Prm Eff; do "
-                        "grep -q \"^Cap$s:.*%016llx\" /proc/self/status || exit 1; done; "
-                        STATUS_IS("Seccomp", "2"),
+                        "grep -q \"^Cap$s:.*%016llx\" /proc/self/status || exit 1; done; " STATUS_IS("Seccomp", "2"),
                         (unsigned long long) plan.capabilities);
 
         ASSERT_OK(pipe2(ready, O_CLOEXEC));
@@ -262,7 +261,8 @@ TEST(what_the_user_asked_for) {
         config.rlimit[RLIMIT_NOFILE] = (ResourceLimit){ true, 100, 200 };
         ASSERT_EQ(run_as(&config, 1234,
                          "test \"$(cat /proc/self/oom_score_adj)\" = 321 || exit 1; test \"$(nproc)\" = 1 "
-                         "|| exit 2; test \"$(ulimit -Hn)\" = 200 || exit 3"), 0);
+                         "|| exit 2; test \"$(ulimit -Hn)\" = 200 || exit 3"),
+                  0);
 #if defined(__x86_64__)
         config = (SecurityConfig){ .personality = (char *) "x86" };
         ASSERT_EQ(run_as(&config, 0, "test \"$(uname -m)\" = i686"), 0);

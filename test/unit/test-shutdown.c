@@ -124,8 +124,8 @@ static mode_t mode_of(const Leader *l, const char *path) {
 }
 
 TEST(table) {
-        static const char *const known[] = { "systemd", "init", "openrc-init", "runit", "busybox", "finit",
-                                             "s6-svscan", "dinit" };
+        static const char *const known[] = { "systemd", "init",  "openrc-init", "runit",
+                                             "busybox", "finit", "s6-svscan",   "dinit" };
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++) {
                 const InitSystem *init = init_system_find(known[i]);

@@ -101,9 +101,8 @@ TEST(injected_failure) {
         ASSERT_OK(handshake_expect(supervisor, MESSAGE_ABORT, &m, NULL));
         ASSERT_STREQ(m.step, "two");
         assert_end(supervisor);
-        for (const char *const *no =
-                     (const char *const[]){ "", "/", "outer", "outer/", "outer/tw", "outer/twoo", "inner/two",
-                                            "out/two", "outertwo", NULL };
+        for (const char *const *no = (const char *const[]){ "", "/", "outer", "outer/", "outer/tw", "outer/twoo",
+                                                            "inner/two", "out/two", "outertwo", NULL };
              *no; no++) {
                 ASSERT_OK(run("outer", good, ELEMENTSOF(good), *no, &supervisor));
                 ASSERT_STREQ(trace, "gsg");

@@ -11,7 +11,7 @@ TEST(empty) {
         ASSERT_EQ(strv_length(none), 0);
         ASSERT_TRUE(!strv_find(NULL, "a") && !strv_env_get(NULL, "A") && !strv_copy(NULL));
         STRV_FOREACH(s, (char **) NULL)
-                TEST_FAIL("an element of nothing: %s", *s);
+        TEST_FAIL("an element of nothing: %s", *s);
 }
 
 TEST(append) {
@@ -27,7 +27,7 @@ TEST(append) {
         ASSERT_STREQ(v[2], "");
         ASSERT_TRUE(!v[3]);
         STRV_FOREACH(s, v)
-                n += strlen(*s);
+        n += strlen(*s);
         ASSERT_EQ(n, 7);
 
         /* What could not be allocated is not appended. */

@@ -26,7 +26,8 @@ TEST(records) {
         assert_record(&record, USER_RECORD_USER,
                       "{\"userName\":\"joe\",\"uid\":60514,\"gid\":60514,\"homeDirectory\":\"/run/host/home/joe\","
                       "\"shell\":\"/bin/zsh\",\"disposition\":\"container\",\"service\":\"io.systemd.NSpawn\"}");
-        assert_record(&record, USER_RECORD_USER_PRIVILEGED, "{\"privileged\":{\"hashedPassword\":[\"$y$j9T$abc/def\"]}}");
+        assert_record(&record, USER_RECORD_USER_PRIVILEGED,
+                      "{\"privileged\":{\"hashedPassword\":[\"$y$j9T$abc/def\"]}}");
         assert_record(&record, USER_RECORD_GROUP,
                       "{\"groupName\":\"joe\",\"gid\":60514,\"disposition\":\"container\","
                       "\"service\":\"io.systemd.NSpawn\"}");
@@ -36,7 +37,8 @@ TEST(without) {
         const UserRecord record = { .name = "joe", .home = "/h", .id = 1 };
 
         assert_record(&record, USER_RECORD_USER,
-                      "{\"userName\":\"joe\",\"uid\":1,\"gid\":1,\"homeDirectory\":\"/h\",\"disposition\":\"container\","
+                      "{\"userName\":\"joe\",\"uid\":1,\"gid\":1,\"homeDirectory\":\"/"
+                      "h\",\"disposition\":\"container\","
                       "\"service\":\"io.systemd.NSpawn\"}");
         assert_record(&record, USER_RECORD_USER_PRIVILEGED, "{\"privileged\":{\"hashedPassword\":[]}}");
 }

@@ -94,8 +94,7 @@ static int resolve_name(const char *name, size_t length, const Setting **ret) {
                 if (length == 0 || !row->name || strncmp(row->name, name, length) != 0)
                         continue;
                 if (found) {
-                        log_error("--%.*s is ambiguous: --%s, --%s", (int) length, name, found->name,
-                                  row->name);
+                        log_error("--%.*s is ambiguous: --%s, --%s", (int) length, name, found->name, row->name);
                         return -EINVAL;
                 }
                 found = row;
@@ -209,8 +208,7 @@ int command_line_parse(int argc, char *const argv[], Settings *ret) {
                 c.next++;
                 if (streq(argument, "--"))
                         break;
-                r = argument[1] == '-' ? parse_long(&s, argument + 2, &c)
-                                       : parse_cluster(&s, argument + 1, &c);
+                r = argument[1] == '-' ? parse_long(&s, argument + 2, &c) : parse_cluster(&s, argument + 1, &c);
         }
         if (r == 0)
                 r = take_positionals(&s, &c);

@@ -100,8 +100,8 @@ typedef struct SourceConfig {
         char *verity_data;         /* path of the hashes, or NULL */
         char *image_key_file;      /* path of the key to what is encrypted, or NULL */
         bool no_ask_password;
-        char *machine;   /* a valid machine name */
-        char *template;  /* absolute path of the tree that directory becomes a copy of if it is missing or empty; or NULL */
+        char *machine; /* a valid machine name */
+        char *template; /* absolute path of the tree that directory becomes a copy of if it is missing or empty; or NULL */
         bool ephemeral;
         bool read_only;
         VolatileMode volatile_mode;
@@ -247,7 +247,7 @@ typedef struct SecurityConfig {
         CapabilitySets capabilities; /* a bundle's: what is added and dropped counts on top of it */
         uint64_t capability_add, capability_drop, ambient; /* bit n is capability n; all ones for "all" */
         bool no_new_privileges;
-        bool nesting; /* the machine is to run machines and containers itself */
+        bool nesting;                         /* the machine is to run machines and containers itself */
         char **syscall_allow, **syscall_deny; /* names or @groups, as given */
         AddressFamilies address_families;
         bool suppress_sync;
@@ -277,7 +277,7 @@ typedef struct AmountLimit {
 } AmountLimit;
 
 typedef struct ForwardJournalConfig {
-        char *path; /* absolute; NULL: nowhere */
+        char *path;                                    /* absolute; NULL: nowhere */
         AmountLimit max_use, keep_free, max_file_size; /* bytes */
         AmountLimit max_files;
 } ForwardJournalConfig;
@@ -323,7 +323,7 @@ typedef struct CustomMount {
         char *type;        /* file system: its type, else NULL */
         char *options;     /* tmpfs: mount options as given, "mode=0755" if none were; file system: its own or NULL */
         uint64_t attributes; /* MOUNT_ATTR_* that a bundle asks for */
-        bool private_mount; /* a bundle's: what the host mounts below the source later does not show */
+        bool private_mount;  /* a bundle's: what the host mounts below the source later does not show */
         bool read_only, recursive, optional;
         BindIdmap idmap;
         BindMap map;
@@ -369,8 +369,8 @@ typedef enum OciHookTime {
 
 /* A program of the host. */
 typedef struct OciHook {
-        char *path;   /* absolute */
-        char **argv;  /* NULL: path alone */
+        char *path;  /* absolute */
+        char **argv; /* NULL: path alone */
         char **environment;
         uint64_t timeout_usec; /* 0: none */
 } OciHook;
@@ -405,8 +405,8 @@ typedef struct OciConfig {
         char **sysctl; /* NAME=VALUE, the name a path below /proc/sys */
         char **cgroup; /* FILE=VALUE, of its control group, in this order */
         OciHooks hooks[_OCI_HOOK_TIME_MAX];
-        char *state; /* what hooks are told that is known beforehand: members of a JSON object */
-        SeccompProfile seccomp; /* in place of the usual filter, if it is set */
+        char *state;               /* what hooks are told that is known beforehand: members of a JSON object */
+        SeccompProfile seccomp;    /* in place of the usual filter, if it is set */
         unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE; 0: as usual */
 } OciConfig;
 
@@ -435,7 +435,7 @@ typedef struct EnvironmentConfig {
         char *container_service; /* the value of container= inside and of the registration's Service */
         bool check_os_release;
         bool use_cgns;
-        bool share_ipc, share_uts; /* with the host */
+        bool share_ipc, share_uts;    /* with the host */
         bool share_pid, share_system; /* the same; not after config_resolve() */
         bool lock;
         bool tmpfs_tmp;

@@ -60,8 +60,7 @@ int credentials_load(CredentialsConfig *credentials) {
                         char *data;
                         int r = read_source(c->path, &data, &c->size);
                         if (r < 0)
-                                return log_error_errno(r, "cannot load credential %s from %s: %m", c->id,
-                                                       c->path);
+                                return log_error_errno(r, "cannot load credential %s from %s: %m", c->id, c->path);
                         c->data = data;
                 }
                 total += c->size;

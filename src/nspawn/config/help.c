@@ -36,8 +36,8 @@ static int print_term(const Setting *row, FILE *f) {
                 return fprintf(f, "  %s", letter);
         if (!row->metavar || (row->argument == ARGUMENT_NONE))
                 return fprintf(f, "  %s --%s", letter, row->name);
-        return fprintf(f, row->argument == ARGUMENT_OPTIONAL ? "  %s --%s[=%s]" : "  %s --%s=%s", letter,
-                       row->name, row->metavar);
+        return fprintf(f, row->argument == ARGUMENT_OPTIONAL ? "  %s --%s[=%s]" : "  %s --%s=%s", letter, row->name,
+                       row->metavar);
 }
 
 /* Fills lines from TEXT_COLUMN on, the first of which already has column characters. */

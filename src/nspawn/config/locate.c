@@ -115,8 +115,8 @@ static int check_source(const char *path, mode_t mode, size_t kind) {
         if (!image && !S_ISDIR(mode))
                 return log_error_errno(-ENOTDIR, "cannot use %s as %s: %m", path, kinds[kind].what);
         if (image && S_ISDIR(mode))
-                return log_error_errno(-EISDIR, "cannot use %s as disk image: %m; directory trees go with --directory=",
-                                       path);
+                return log_error_errno(-EISDIR,
+                                       "cannot use %s as disk image: %m; directory trees go with --directory=", path);
         if (image && !is_image(mode))
                 return log_error_errno(-EBADF, "cannot use %s as disk image: it is neither a file nor a disk", path);
         return 0;
@@ -186,8 +186,7 @@ static int name_from_path(const char *path, const char *kind_suffix, char **ret)
         if (r == -ENOMEM)
                 return log_oom();
         if (r < 0)
-                return log_error_errno(r, "cannot make a machine name of \"%s\", give one with --machine=",
-                                       base);
+                return log_error_errno(r, "cannot make a machine name of \"%s\", give one with --machine=", base);
         return 0;
 }
 

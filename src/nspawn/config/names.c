@@ -60,8 +60,7 @@ bool interface_name_is_valid(const char *s) {
         if (streq(s, ".") || streq(s, "..") || streq(s, "all") || streq(s, "default"))
                 return false;
         for (; *s; s++) {
-                if (*s <= ' ' || *s >= 0x7f ||
-                    strchr("/:%\"\'\\", *s)) /* also the bytes above ASCII, if signed */
+                if (*s <= ' ' || *s >= 0x7f || strchr("/:%\"\'\\", *s)) /* also the bytes above ASCII, if signed */
                         return false;
                 only_digits = only_digits && is_digit(*s);
         }

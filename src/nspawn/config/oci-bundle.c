@@ -64,9 +64,8 @@ static const OciRow top_rows[] = {
 };
 
 static const OciRows oci_top_rows = { top_rows, ELEMENTSOF(top_rows) };
-static const OciRows *const tables[] = { &oci_top_rows, &oci_process_rows, &oci_mounts_rows, &oci_linux_rows,
-                                        &oci_seccomp_rows, &oci_devices_rows, &oci_resources_rows,
-                                        &oci_hooks_rows };
+static const OciRows *const tables[] = { &oci_top_rows,     &oci_process_rows, &oci_mounts_rows,    &oci_linux_rows,
+                                         &oci_seccomp_rows, &oci_devices_rows, &oci_resources_rows, &oci_hooks_rows };
 
 void oci_bundle_list(void (*each)(const char *path, const char *refusal, void *userdata), void *userdata) {
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
@@ -88,10 +87,10 @@ static const struct {
         JsonKind json;
         const char *expects;
 } kinds[] = {
-        [OCI_OBJECT] = { JSON_OBJECT, "an object" },   [OCI_ARRAY] = { JSON_ARRAY, "an array" },
-        [OCI_MAP] = { JSON_OBJECT, "an object" },
-        [OCI_STRING] = { JSON_STRING, "a string" },    [OCI_BOOL] = { JSON_BOOL, "true or false" },
-        [OCI_UNSIGNED] = { JSON_INTEGER, "a number" }, [OCI_SIGNED] = { JSON_INTEGER, "a number" },
+        [OCI_OBJECT] = { JSON_OBJECT, "an object" }, [OCI_ARRAY] = { JSON_ARRAY, "an array" },
+        [OCI_MAP] = { JSON_OBJECT, "an object" },    [OCI_STRING] = { JSON_STRING, "a string" },
+        [OCI_BOOL] = { JSON_BOOL, "true or false" }, [OCI_UNSIGNED] = { JSON_INTEGER, "a number" },
+        [OCI_SIGNED] = { JSON_INTEGER, "a number" },
 };
 
 static int store(OciReader *r, const OciRow *row, const JsonValue *value) {

@@ -87,7 +87,8 @@ static int take_away(OciReader *r, const OciDeviceRule *rule) {
 
         for (size_t i = 0; i < oci->n_device_rules; i++)
                 if (rules_overlap(&oci->device_rules[i], rule))
-                        return oci_refuse(r, -EOPNOTSUPP, "a part of what an earlier rule allows cannot be taken away");
+                        return oci_refuse(r, -EOPNOTSUPP,
+                                          "a part of what an earlier rule allows cannot be taken away");
         return 0;
 }
 
@@ -105,7 +106,9 @@ static int add_rule(OciReader *r, const OciDeviceRule *rule) {
 static int apply_rule(OciReader *r, const JsonValue *value) {
         __typeof__(r->rule) said = r->rule;
         const char *access = isempty(said.access) ? "rwm" : said.access, *type = isempty(said.type) ? "a" : said.type;
-        OciDeviceRule rule = { .read = strchr(access, 'r'), .write = strchr(access, 'w'), .make = strchr(access, 'm') };
+        OciDeviceRule rule = { .read = strchr(access, 'r'),
+                               .write = strchr(access, 'w'),
+                               .make = strchr(access, 'm') };
         int error;
 
         (void) value;
@@ -130,8 +133,10 @@ static int apply_rule(OciReader *r, const JsonValue *value) {
         return error;
 }
 
-#define NUMBER(p, member, m) { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
-#define STRING(p, member) { .path = p, .kind = OCI_STRING, .offset = OCI_FIELD(member) }
+#define NUMBER(p, member, m)                                                                                          \
+        { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
+#define STRING(p, member)                                                                                             \
+        { .path = p, .kind = OCI_STRING, .offset = OCI_FIELD(member) }
 
 static const OciRow rows[] = {
         OCI_CONTAINER("linux.devices", OCI_ARRAY),

@@ -55,10 +55,10 @@ static int add_hook(OciReader *r, OciHookTime when) {
         return 0;
 }
 
-#define DEFINE_TIME(name, when)                                                                              \
-        static int apply_##name(OciReader *r, const JsonValue *value) {                                      \
-                (void) value;                                                                                \
-                return add_hook(r, when);                                                                    \
+#define DEFINE_TIME(name, when)                                                                                       \
+        static int apply_##name(OciReader *r, const JsonValue *value) {                                               \
+                (void) value;                                                                                         \
+                return add_hook(r, when);                                                                             \
         }
 
 DEFINE_TIME(prestart, OCI_HOOK_PRESTART)
@@ -82,22 +82,24 @@ int oci_hooks_finish(OciReader *r) {
         if (!any)
                 return 0;
         bundle = json_string_text(oci->bundle);
-        if (!bundle || asprintf(&oci->state, "\"ociVersion\":\"1.0.2\",\"bundle\":%s,\"annotations\":%s", bundle,
-                                r->annotations ?: "{}") < 0)
+        if (!bundle ||
+            asprintf(&oci->state, "\"ociVersion\":\"1.0.2\",\"bundle\":%s,\"annotations\":%s", bundle,
+                     r->annotations ?: "{}") < 0)
                 return log_oom();
         return 0;
 }
 
-#define HOOKS(name)                                                                                          \
-        OCI_CONTAINER("hooks." #name, OCI_ARRAY),                                                            \
-                { .path = "hooks." #name "[]", .kind = OCI_OBJECT, .apply = apply_##name },                  \
-                { .path = "hooks." #name "[].path", .kind = OCI_STRING, .offset = OCI_FIELD(hook.path) },    \
-                OCI_CONTAINER("hooks." #name "[].args", OCI_ARRAY),                                          \
-                { .path = "hooks." #name "[].args[]", .kind = OCI_STRING, .apply = apply_argument },         \
-                OCI_CONTAINER("hooks." #name "[].env", OCI_ARRAY),                                           \
-                { .path = "hooks." #name "[].env[]", .kind = OCI_STRING, .apply = apply_variable },          \
-                { .path = "hooks." #name "[].timeout", .kind = OCI_UNSIGNED, .offset = OCI_FIELD(hook.timeout), \
-                  .max = TIMEOUT_MAX_SEC }
+#define HOOKS(name)                                                                                                   \
+        OCI_CONTAINER("hooks." #name, OCI_ARRAY),                                                                     \
+                { .path = "hooks." #name "[]", .kind = OCI_OBJECT, .apply = apply_##name },                           \
+                { .path = "hooks." #name "[].path", .kind = OCI_STRING, .offset = OCI_FIELD(hook.path) },             \
+                OCI_CONTAINER("hooks." #name "[].args", OCI_ARRAY),                                                   \
+                { .path = "hooks." #name "[].args[]", .kind = OCI_STRING, .apply = apply_argument },                  \
+                OCI_CONTAINER("hooks." #name "[].env", OCI_ARRAY),                                                    \
+                { .path = "hooks." #name "[].env[]", .kind = OCI_STRING, .apply = apply_variable }, {                 \
+                .path = "hooks." #name "[].timeout", .kind = OCI_UNSIGNED, .offset = OCI_FIELD(hook.timeout),         \
+                .max = TIMEOUT_MAX_SEC                                                                                \
+        }
 
 static const OciRow rows[] = {
         OCI_CONTAINER("hooks", OCI_OBJECT),

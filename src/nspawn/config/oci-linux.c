@@ -28,9 +28,9 @@ static int apply_namespace(OciReader *r, const JsonValue *value) {
                 const char *type;
                 bool *seen;
         } types[] = {
-                { "pid", &r->namespaces.pid },         { "mount", &r->namespaces.mount },
-                { "uts", &r->namespaces.uts },         { "ipc", &r->namespaces.ipc },
-                { "user", &r->namespaces.user },       { "network", &r->namespaces.network },
+                { "pid", &r->namespaces.pid },       { "mount", &r->namespaces.mount },
+                { "uts", &r->namespaces.uts },       { "ipc", &r->namespaces.ipc },
+                { "user", &r->namespaces.user },     { "network", &r->namespaces.network },
                 { "cgroup", &r->namespaces.cgroup },
         };
         const char *type = r->namespaces.one.type, *path = r->namespaces.one.path;
@@ -63,7 +63,8 @@ static int check_namespaces(OciReader *r) {
         for (size_t i = 0; i < ELEMENTSOF(needed); i++)
                 if (!needed[i].present)
                         return oci_refuse_at(r, "linux.namespaces", -EOPNOTSUPP,
-                                             "\"%s\" is missing, which cannot be shared with the host", needed[i].type);
+                                             "\"%s\" is missing, which cannot be shared with the host",
+                                             needed[i].type);
         if (r->namespaces.network)
                 return OCI_SAY(r, value.network.private_network, "yes");
         return 0;
@@ -120,8 +121,8 @@ static int finish_users(OciReader *r) {
 /* Those that every machine has of its own; those of the network are so if that is. */
 static bool is_namespaced(const char *path) {
         static const char *const names[] = {
-                "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",    "kernel/shmall",
-                "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced",
+                "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",
+                "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -162,8 +163,8 @@ static int apply_propagation(OciReader *r, const JsonValue *value) {
                 const char *name;
                 unsigned long flag;
         } names[] = {
-                { "private", MS_PRIVATE },   { "rprivate", MS_PRIVATE },       { "slave", MS_SLAVE },
-                { "rslave", MS_SLAVE },      { "unbindable", MS_UNBINDABLE },  { "runbindable", MS_UNBINDABLE },
+                { "private", MS_PRIVATE }, { "rprivate", MS_PRIVATE },      { "slave", MS_SLAVE },
+                { "rslave", MS_SLAVE },    { "unbindable", MS_UNBINDABLE }, { "runbindable", MS_UNBINDABLE },
         };
 
         (void) value;
@@ -189,12 +190,13 @@ int oci_linux_finish(OciReader *r) {
         return error;
 }
 
-#define NUMBER(p, member, m) { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
-#define MAPPINGS(name, function)                                                                             \
-        OCI_CONTAINER("linux." name, OCI_ARRAY),                                                             \
-                { .path = "linux." name "[]", .kind = OCI_OBJECT, .apply = function },                       \
-                NUMBER("linux." name "[].containerID", mappings.one.inside, UINT32_MAX),                     \
-                NUMBER("linux." name "[].hostID", mappings.one.outside, UINT32_MAX),                         \
+#define NUMBER(p, member, m)                                                                                          \
+        { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
+#define MAPPINGS(name, function)                                                                                      \
+        OCI_CONTAINER("linux." name, OCI_ARRAY),                                                                      \
+                { .path = "linux." name "[]", .kind = OCI_OBJECT, .apply = function },                                \
+                NUMBER("linux." name "[].containerID", mappings.one.inside, UINT32_MAX),                              \
+                NUMBER("linux." name "[].hostID", mappings.one.outside, UINT32_MAX),                                  \
                 NUMBER("linux." name "[].size", mappings.one.count, UINT32_MAX)
 
 static const OciRow rows[] = {
@@ -205,7 +207,9 @@ static const OciRow rows[] = {
         { .path = "linux.namespaces[].path", .kind = OCI_STRING, .offset = OCI_FIELD(namespaces.one.path) },
         MAPPINGS("uidMappings", apply_users),
         MAPPINGS("gidMappings", apply_groups),
-        { .path = "linux.rootfsPropagation", .kind = OCI_STRING, .offset = OCI_FIELD(propagation),
+        { .path = "linux.rootfsPropagation",
+          .kind = OCI_STRING,
+          .offset = OCI_FIELD(propagation),
           .apply = apply_propagation },
         OCI_CONTAINER("linux.sysctl", OCI_MAP),
         { .path = "linux.sysctl[]", .kind = OCI_STRING, .apply = apply_sysctl },

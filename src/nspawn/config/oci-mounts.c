@@ -82,11 +82,12 @@ static bool take_word(const char *option, Options *o) {
 
 /* What mount(8) takes for options of any mount, and what runtimes made up. */
 static const char *const refused_options[] = {
-        "shared", "rshared", "unbindable", "runbindable", "remount", "tmpcopyup", "copy-symlink", "idmap", "ridmap",
-        "rro", "rrw", "rnosuid", "rsuid", "rnodev", "rdev", "rnoexec", "rexec", "rrelatime", "rnorelatime", "rnoatime",
-        "ratime", "rstrictatime", "rnostrictatime", "rnodiratime", "rdiratime", "rnosymfollow", "rsymfollow",
-        "atime", "norelatime", "nostrictatime", "mand", "nomand", "sync", "async", "dirsync", "iversion", "noiversion",
-        "silent", "loud",
+        "shared",       "rshared",        "unbindable",  "runbindable", "remount",      "tmpcopyup",  "copy-symlink",
+        "idmap",        "ridmap",         "rro",         "rrw",         "rnosuid",      "rsuid",      "rnodev",
+        "rdev",         "rnoexec",        "rexec",       "rrelatime",   "rnorelatime",  "rnoatime",   "ratime",
+        "rstrictatime", "rnostrictatime", "rnodiratime", "rdiratime",   "rnosymfollow", "rsymfollow", "atime",
+        "norelatime",   "nostrictatime",  "mand",        "nomand",      "sync",         "async",      "dirsync",
+        "iversion",     "noiversion",     "silent",      "loud",
 };
 
 static bool is_refused(const char *option) {

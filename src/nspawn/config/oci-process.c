@@ -62,9 +62,9 @@ static int add_capability(OciReader *r, const JsonValue *value, uint64_t *set) {
         return 0;
 }
 
-#define DEFINE_SET(name)                                                                                     \
-        static int apply_##name(OciReader *r, const JsonValue *value) {                                      \
-                return add_capability(r, value, &r->settings->value.oci.capabilities.name);                  \
+#define DEFINE_SET(name)                                                                                              \
+        static int apply_##name(OciReader *r, const JsonValue *value) {                                               \
+                return add_capability(r, value, &r->settings->value.oci.capabilities.name);                           \
         }
 
 DEFINE_SET(bounding)
@@ -170,10 +170,12 @@ int oci_process_finish(OciReader *r) {
         return 0;
 }
 
-#define NUMBER(p, member, m) { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
-#define CAPABILITIES(name)                                                                                   \
-        OCI_CONTAINER("process.capabilities." #name, OCI_ARRAY),                                             \
-                { .path = "process.capabilities." #name "[]", .kind = OCI_STRING, .apply = apply_##name }
+#define NUMBER(p, member, m)                                                                                          \
+        { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
+#define CAPABILITIES(name)                                                                                            \
+        OCI_CONTAINER("process.capabilities." #name, OCI_ARRAY), {                                                    \
+                .path = "process.capabilities." #name "[]", .kind = OCI_STRING, .apply = apply_##name                 \
+        }
 
 static const OciRow rows[] = {
         { .path = "process", .kind = OCI_OBJECT, .apply = apply_process },
@@ -204,7 +206,9 @@ static const OciRow rows[] = {
         NUMBER("process.rlimits[].soft", process.limit.soft, 0),
         NUMBER("process.rlimits[].hard", process.limit.hard, 0),
         { .path = "process.noNewPrivileges", .kind = OCI_BOOL, .offset = OCI_FIELD(process.no_new_privileges) },
-        { .path = "process.oomScoreAdj", .kind = OCI_SIGNED, .offset = OCI_FIELD(process.oom_score),
+        { .path = "process.oomScoreAdj",
+          .kind = OCI_SIGNED,
+          .offset = OCI_FIELD(process.oom_score),
           .apply = apply_oom_score },
         OCI_REFUSED("process.apparmorProfile", "AppArmor profiles cannot be set"),
         OCI_REFUSED("process.selinuxLabel", "use --selinux-context="),

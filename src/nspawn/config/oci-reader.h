@@ -22,7 +22,7 @@ typedef struct OciReader {
         const char *bundle;
         Settings *settings;
         const char *key; /* of a member of a map */
-        char path[256]; /* of what is read, for messages: "mounts[3].type" */
+        char path[256];  /* of what is read, for messages: "mounts[3].type" */
 
         const char *version;
 
@@ -90,7 +90,7 @@ typedef struct OciReader {
                 SeccompRule rule;
                 struct {
                         OciNumber index, value, value_two;
-                        const char *operator;
+                        const char *op;
                 } condition;
         } seccomp;
 } OciReader;
@@ -119,16 +119,18 @@ typedef struct OciRow {
 } OciRow;
 
 #define OCI_FIELD(member) offsetof(OciReader, member)
-#define OCI_CONTAINER(p, k) { .path = p, .kind = k }
-#define OCI_REFUSED(p, why) { .path = p, .kind = OCI_ANY, .refusal = why }
+#define OCI_CONTAINER(p, k)                                                                                           \
+        { .path = p, .kind = k }
+#define OCI_REFUSED(p, why)                                                                                           \
+        { .path = p, .kind = OCI_ANY, .refusal = why }
 
 typedef struct OciRows {
         const OciRow *rows;
         size_t n_rows;
 } OciRows;
 
-extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows, oci_seccomp_rows,
-        oci_devices_rows, oci_resources_rows, oci_hooks_rows;
+extern const OciRows oci_process_rows, oci_mounts_rows, oci_linux_rows, oci_seccomp_rows, oci_devices_rows,
+        oci_resources_rows, oci_hooks_rows;
 
 /* What can be told only when all is read. Logs. */
 int oci_process_finish(OciReader *r);

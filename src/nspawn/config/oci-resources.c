@@ -117,10 +117,10 @@ static int add_throttle(OciReader *r, const char *word) {
                    (unsigned long long) t.rate.value);
 }
 
-#define DEFINE_THROTTLE(word)                                                                                \
-        static int apply_##word(OciReader *r, const JsonValue *value) {                                      \
-                (void) value;                                                                                \
-                return add_throttle(r, #word);                                                               \
+#define DEFINE_THROTTLE(word)                                                                                         \
+        static int apply_##word(OciReader *r, const JsonValue *value) {                                               \
+                (void) value;                                                                                         \
+                return add_throttle(r, #word);                                                                        \
         }
 
 DEFINE_THROTTLE(rbps)
@@ -140,12 +140,13 @@ static int apply_unified(OciReader *r, const JsonValue *value) {
         return add(r, "%s=%s", file, text);
 }
 
-#define NUMBER(p, k, member, m) { .path = R p, .kind = k, .offset = OCI_FIELD(resources.member), .max = m }
-#define THROTTLE(p, word)                                                                                    \
-        OCI_CONTAINER(R "blockIO." p, OCI_ARRAY),                                                            \
-                { .path = R "blockIO." p "[]", .kind = OCI_OBJECT, .apply = apply_##word },                  \
-                NUMBER("blockIO." p "[].major", OCI_UNSIGNED, throttle.major, UINT32_MAX),                   \
-                NUMBER("blockIO." p "[].minor", OCI_UNSIGNED, throttle.minor, UINT32_MAX),                   \
+#define NUMBER(p, k, member, m)                                                                                       \
+        { .path = R p, .kind = k, .offset = OCI_FIELD(resources.member), .max = m }
+#define THROTTLE(p, word)                                                                                             \
+        OCI_CONTAINER(R "blockIO." p, OCI_ARRAY),                                                                     \
+                { .path = R "blockIO." p "[]", .kind = OCI_OBJECT, .apply = apply_##word },                           \
+                NUMBER("blockIO." p "[].major", OCI_UNSIGNED, throttle.major, UINT32_MAX),                            \
+                NUMBER("blockIO." p "[].minor", OCI_UNSIGNED, throttle.minor, UINT32_MAX),                            \
                 NUMBER("blockIO." p "[].rate", OCI_UNSIGNED, throttle.rate, 0)
 #define R "linux.resources."
 #define OLD "this is of control groups of version 1"
@@ -173,7 +174,10 @@ static const OciRow rows[] = {
         { .path = R "pids", .kind = OCI_OBJECT, .apply = apply_processes },
         NUMBER("pids.limit", OCI_SIGNED, processes, 0),
         OCI_CONTAINER(R "blockIO", OCI_OBJECT),
-        { .path = R "blockIO.weight", .kind = OCI_UNSIGNED, .offset = OCI_FIELD(resources.weight), .max = 1000,
+        { .path = R "blockIO.weight",
+          .kind = OCI_UNSIGNED,
+          .offset = OCI_FIELD(resources.weight),
+          .max = 1000,
           .apply = apply_weight },
         THROTTLE("throttleReadBpsDevice", rbps),
         THROTTLE("throttleWriteBpsDevice", wbps),

@@ -65,8 +65,7 @@ static int make_action(OciReader *r, const char *name, const OciNumber *error, u
 /* — rules — */
 
 static int add_condition(SeccompRule *rule, const SeccompCondition *condition) {
-        SeccompCondition *bigger =
-                reallocarray(rule->conditions, rule->n_conditions + 1, sizeof(SeccompCondition));
+        SeccompCondition *bigger = reallocarray(rule->conditions, rule->n_conditions + 1, sizeof(SeccompCondition));
 
         if (!bigger)
                 return log_oom();
@@ -78,31 +77,34 @@ static int add_condition(SeccompRule *rule, const SeccompCondition *condition) {
 static int apply_condition(OciReader *r, const JsonValue *value) {
         static const struct {
                 const char *name;
-                SeccompOperator operator;
+                SeccompOperator op;
         } operators[] = {
-                { "SCMP_CMP_EQ", SECCOMP_EQUAL },        { "SCMP_CMP_NE", SECCOMP_NOT_EQUAL },
-                { "SCMP_CMP_LT", SECCOMP_LESS },         { "SCMP_CMP_LE", SECCOMP_LESS_EQUAL },
-                { "SCMP_CMP_GT", SECCOMP_GREATER },      { "SCMP_CMP_GE", SECCOMP_GREATER_EQUAL },
+                { "SCMP_CMP_EQ", SECCOMP_EQUAL },
+                { "SCMP_CMP_NE", SECCOMP_NOT_EQUAL },
+                { "SCMP_CMP_LT", SECCOMP_LESS },
+                { "SCMP_CMP_LE", SECCOMP_LESS_EQUAL },
+                { "SCMP_CMP_GT", SECCOMP_GREATER },
+                { "SCMP_CMP_GE", SECCOMP_GREATER_EQUAL },
                 { "SCMP_CMP_MASKED_EQ", SECCOMP_MASKED_EQUAL },
         };
         __typeof__(r->seccomp.condition) c = r->seccomp.condition;
 
         (void) value;
         memset(&r->seccomp.condition, 0, sizeof(r->seccomp.condition));
-        if (!c.index.set || !c.value.set || isempty(c.operator))
+        if (!c.index.set || !c.value.set || isempty(c.op))
                 return oci_refuse(r, -EINVAL, "index, value and op are all needed");
         for (size_t i = 0; i < ELEMENTSOF(operators); i++)
-                if (streq(c.operator, operators[i].name)) {
+                if (streq(c.op, operators[i].name)) {
                         const SeccompCondition condition = {
                                 .argument = (unsigned) c.index.value,
-                                .operator = operators[i].operator,
+                                .op = operators[i].op,
                                 .value = c.value.value,
                                 .value_two = c.value_two.value,
                         };
 
                         return add_condition(&r->seccomp.rule, &condition);
                 }
-        return oci_refuse(r, -EOPNOTSUPP, "the operator \"%s\" is not supported", c.operator);
+        return oci_refuse(r, -EOPNOTSUPP, "the operator \"%s\" is not supported", c.op);
 }
 
 static int apply_name(OciReader *r, const JsonValue *value) {
@@ -180,11 +182,16 @@ static int apply_architecture(OciReader *r, const JsonValue *value) {
                 const char *name;
                 uint32_t audit_arch;
         } architectures[] = {
-                { "X86", AUDIT_ARCH_I386 },             { "X86_64", AUDIT_ARCH_X86_64 },
-                { "ARM", AUDIT_ARCH_ARM },              { "AARCH64", AUDIT_ARCH_AARCH64 },
-                { "PPC", AUDIT_ARCH_PPC },              { "PPC64", AUDIT_ARCH_PPC64 },
-                { "PPC64LE", AUDIT_ARCH_PPC64LE },      { "S390", AUDIT_ARCH_S390 },
-                { "S390X", AUDIT_ARCH_S390X },          { "RISCV64", AUDIT_ARCH_RISCV64 },
+                { "X86", AUDIT_ARCH_I386 },
+                { "X86_64", AUDIT_ARCH_X86_64 },
+                { "ARM", AUDIT_ARCH_ARM },
+                { "AARCH64", AUDIT_ARCH_AARCH64 },
+                { "PPC", AUDIT_ARCH_PPC },
+                { "PPC64", AUDIT_ARCH_PPC64 },
+                { "PPC64LE", AUDIT_ARCH_PPC64LE },
+                { "S390", AUDIT_ARCH_S390 },
+                { "S390X", AUDIT_ARCH_S390X },
+                { "RISCV64", AUDIT_ARCH_RISCV64 },
                 { "LOONGARCH64", AUDIT_ARCH_LOONGARCH64 },
         };
         /* machines that this program does not run on: their calls do not exist on this one */
@@ -204,8 +211,8 @@ static int apply_architecture(OciReader *r, const JsonValue *value) {
         }
         for (size_t i = 0; name && i < ELEMENTSOF(architectures); i++)
                 if (streq(name, architectures[i].name)) {
-                        uint32_t *bigger = reallocarray(profile->architectures, profile->n_architectures + 1,
-                                                        sizeof(uint32_t));
+                        uint32_t *bigger =
+                                reallocarray(profile->architectures, profile->n_architectures + 1, sizeof(uint32_t));
 
                         if (!bigger)
                                 return log_oom();
@@ -247,8 +254,10 @@ static int apply_profile(OciReader *r, const JsonValue *value) {
         return error;
 }
 
-#define NUMBER(p, member, m) { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
-#define STRING(p, member) { .path = p, .kind = OCI_STRING, .offset = OCI_FIELD(member) }
+#define NUMBER(p, member, m)                                                                                          \
+        { .path = p, .kind = OCI_UNSIGNED, .offset = OCI_FIELD(member), .max = m }
+#define STRING(p, member)                                                                                             \
+        { .path = p, .kind = OCI_STRING, .offset = OCI_FIELD(member) }
 #define S "linux.seccomp"
 
 static const OciRow rows[] = {
@@ -272,7 +281,7 @@ static const OciRow rows[] = {
         NUMBER(S ".syscalls[].args[].index", seccomp.condition.index, 5),
         NUMBER(S ".syscalls[].args[].value", seccomp.condition.value, 0),
         NUMBER(S ".syscalls[].args[].valueTwo", seccomp.condition.value_two, 0),
-        STRING(S ".syscalls[].args[].op", seccomp.condition.operator),
+        STRING(S ".syscalls[].args[].op", seccomp.condition.op),
 };
 
 const OciRows oci_seccomp_rows = { rows, ELEMENTSOF(rows) };

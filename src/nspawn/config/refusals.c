@@ -131,7 +131,8 @@ static bool has_mount_on(const Settings *s, const char *path, bool hidden) {
         const MountsConfig *mounts = &s->value.mounts;
 
         for (size_t i = 0; i < mounts->n_items; i++)
-                if (streq(mounts->items[i].destination, path) && (!hidden || mounts->items[i].kind == MOUNT_INACCESSIBLE))
+                if (streq(mounts->items[i].destination, path) &&
+                    (!hidden || mounts->items[i].kind == MOUNT_INACCESSIBLE))
                         return true;
         return false;
 }
@@ -153,8 +154,8 @@ static bool refuse_protected_directory(const Settings *s) {
 
 static bool refuse_host_sysctl(const Settings *s) {
         STRV_FOREACH(setting, s->value.oci.sysctl)
-                if (startswith(*setting, "net/") ? !network_is_private(&s->value.network) : s->value.env.share_ipc)
-                        return true;
+        if (startswith(*setting, "net/") ? !network_is_private(&s->value.network) : s->value.env.share_ipc)
+                return true;
         return false;
 }
 
@@ -216,14 +217,16 @@ static const struct {
           "--private-users= with $SYSTEMD_NSPAWN_API_VFS_WRITABLE=network needs --private-network or another "
           "network option" },
         { refuse_host_sysctl,
-          "the bundle changes settings of the kernel (linux.sysctl) that would be the host's: it takes a network and IPC "
+          "the bundle changes settings of the kernel (linux.sysctl) that would be the host's: it takes a network and "
+          "IPC "
           "of its own" },
         { refuse_two_filters,
           "--system-call-filter=, --restrict-address-families= and --suppress-sync= change the usual filter, and this "
           "bundle has one of its own (linux.seccomp)" },
         { refuse_no_bind_user, "--bind-user-shell= and --bind-user-group= are of no use without --bind-user=" },
         { refuse_chown_of_nothing,
-          "--private-users-ownership=chown writes to the tree, which --read-only, --volatile=, --ephemeral, --mstack= and "
+          "--private-users-ownership=chown writes to the tree, which --read-only, --volatile=, --ephemeral, --mstack= "
+          "and "
           "a mount on / keep as it is: leave one of them out, or use --private-users-ownership=map" },
         { refuse_nesting_on_host_network,
           "--nesting with --private-users= needs a network of the machine's own: add --private-network, "

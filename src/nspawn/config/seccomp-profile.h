@@ -19,7 +19,7 @@ typedef enum SeccompOperator {
 
 typedef struct SeccompCondition {
         unsigned argument; /* 0 to 5 */
-        SeccompOperator operator;
+        SeccompOperator op;
         uint64_t value, value_two;
 } SeccompCondition;
 
@@ -36,7 +36,7 @@ typedef struct SeccompProfile {
         uint32_t default_action;
         uint32_t *architectures; /* AUDIT_ARCH_*, besides the native one, which is meant in any case */
         size_t n_architectures;
-        bool x32;                /* the second convention of x86-64 as well */
+        bool x32; /* the second convention of x86-64 as well */
         SeccompRule *rules;
         size_t n_rules;
         unsigned flags; /* SECCOMP_FILTER_FLAG_* */

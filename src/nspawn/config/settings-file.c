@@ -31,8 +31,7 @@ static const Setting *find_key(const char *section, const char *key) {
 }
 
 static bool needs_trust(const Setting *row, const char *value) {
-        return row->trust == TRUST_PRIVILEGED ||
-                (row->trust == TRUST_BY_VALUE && row->type->privileged(value));
+        return row->trust == TRUST_PRIVILEGED || (row->trust == TRUST_BY_VALUE && row->type->privileged(value));
 }
 
 static int apply_words(Reader *r, const Setting *row, const char *where, const char *value) {
@@ -68,20 +67,18 @@ static int handle_assignment(const IniLine *line, void *userdata) {
         const Setting *row;
 
         if (!line->key || !line->section) {
-                log_warning("%s:%u: this is no assignment within a section, ignoring it", r->path,
-                            line->number);
+                log_warning("%s:%u: this is no assignment within a section, ignoring it", r->path, line->number);
                 return 0;
         }
         row = find_key(line->section, line->key);
         if (!row) {
-                log_warning("%s:%u: there is no setting %s= in section [%s], ignoring it", r->path,
-                            line->number, line->key, line->section);
+                log_warning("%s:%u: there is no setting %s= in section [%s], ignoring it", r->path, line->number,
+                            line->key, line->section);
                 return 0;
         }
         if (!r->trusted && needs_trust(row, line->value)) {
-                log_warning(
-                        "%s:%u: %s= needs a file in /etc/systemd/nspawn or --settings=trusted, ignoring it",
-                        r->path, line->number, line->key);
+                log_warning("%s:%u: %s= needs a file in /etc/systemd/nspawn or --settings=trusted, ignoring it",
+                            r->path, line->number, line->key);
                 return 0;
         }
 

@@ -17,17 +17,18 @@
 #define SYSTEM_PARTITION "=verity+signed+encrypted+encryptedwithintegrity+unprotected+absent"
 #define DATA_PARTITION "=encrypted+encryptedwithintegrity+unprotected+absent"
 #define BOOT_PARTITION "=unprotected+absent"
-#define CONTAINER_POLICY                                                                                     \
-        "root" SYSTEM_PARTITION ":usr" SYSTEM_PARTITION ":home" DATA_PARTITION ":srv" DATA_PARTITION         \
+#define CONTAINER_POLICY                                                                                              \
+        "root" SYSTEM_PARTITION ":usr" SYSTEM_PARTITION ":home" DATA_PARTITION ":srv" DATA_PARTITION                  \
         ":tmp" DATA_PARTITION ":var" DATA_PARTITION ":esp" BOOT_PARTITION ":xbootldr" BOOT_PARTITION
 
 /* LimitNAME=, each of them the same as --rlimit=NAME= */
-#define LIMIT(limit)                                                                                         \
-        {                                                                                                    \
-                KEY("Exec", "Limit" limit), .metavar = "SOFT[:HARD]", .prefix = limit "=",                   \
-                .trust = TRUST_PRIVILEGED, .type = &value_rlimit, FIELD(value.security.rlimit)               \
+#define LIMIT(limit)                                                                                                  \
+        {                                                                                                             \
+                KEY("Exec", "Limit" limit), .metavar = "SOFT[:HARD]", .prefix = limit "=", .trust = TRUST_PRIVILEGED, \
+                                            .type = &value_rlimit, FIELD(value.security.rlimit)                       \
         }
 
+/* clang-format off */
 const Setting settings_table[] = {
         /* — general — */
         { OPTION('h', "help", "Show this help"),
@@ -426,6 +427,7 @@ const Setting settings_table[] = {
         { .variable = "SYSTEMD_ADJUST_TERMINAL_TITLE",
           .type = &value_bool, FIELD(value.env.adjust_title), .fallback = "yes" },
 };
+/* clang-format on */
 
 const size_t settings_table_size = ELEMENTSOF(settings_table);
 

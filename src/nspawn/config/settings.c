@@ -127,8 +127,7 @@ void settings_merge(Settings *s, Settings *weaker) {
         FOREACH_SETTING(row) {
                 void *to = field_of(s, row), *from = field_of(weaker, row);
 
-                if (row != setting_canonical(row) || !has_row(weaker, row) ||
-                    masks & UINT64_C(1) << row->mask)
+                if (row != setting_canonical(row) || !has_row(weaker, row) || masks & UINT64_C(1) << row->mask)
                         continue;
                 if (!has_row(s, row)) {
                         destroy_field(s, row);
@@ -165,8 +164,7 @@ int settings_from_defaults(Settings *ret) {
 
         FOREACH_SETTING(row)
                 if (row->fallback) {
-                        int r = settings_apply(&s, row, ORIGIN_DEFAULT, row->name ?: row->variable,
-                                               row->fallback);
+                        int r = settings_apply(&s, row, ORIGIN_DEFAULT, row->name ?: row->variable, row->fallback);
                         if (r < 0)
                                 return r;
                 }

@@ -83,8 +83,7 @@ typedef struct Setting {
         Argument argument;
         const char *metavar; /* of the argument; also how NAME= is shown in manuals */
         const char *implied; /* the value meant by the switch alone */
-        const char *
-                heir; /* long option that takes the argument instead, with a warning: a deprecated spelling */
+        const char *heir;    /* long option that takes the argument instead, with a warning: a deprecated spelling */
         HelpGroup group;
         const char *help; /* NULL: works, but is not shown anywhere */
 
@@ -106,7 +105,7 @@ typedef struct Setting {
 extern const Setting settings_table[];
 extern const size_t settings_table_size;
 
-#define FOREACH_SETTING(row)                                                                                 \
+#define FOREACH_SETTING(row)                                                                                          \
         for (const Setting *row = settings_table; row < settings_table + settings_table_size; row++)
 
 /* What to do instead of starting a machine. */

@@ -19,8 +19,7 @@ static int parse_argument(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
 }
 
 /* NAME=VALUE, or NAME on our command line for the value it has in our environment; nothing if it has none. */
-static int parse_environment(_unused_ const ValueType *type, ValueOrigin origin, const char *text,
-                             void *field) {
+static int parse_environment(_unused_ const ValueType *type, ValueOrigin origin, const char *text, void *field) {
         _cleanup_free_ char *assignment = NULL;
         size_t name = strcspn(text, "=");
         const char *value;
@@ -75,8 +74,7 @@ static int parse_capabilities(UNUSED_TYPE_ORIGIN, const char *text, void *field)
         return 0;
 }
 
-static int parse_ambient_capabilities(const ValueType *type, ValueOrigin origin, const char *text,
-                                      void *field) {
+static int parse_ambient_capabilities(const ValueType *type, ValueOrigin origin, const char *text, void *field) {
         uint64_t set = 0;
         int r;
 
@@ -137,11 +135,11 @@ static int parse_syscall_filter(UNUSED_TYPE_ORIGIN, const char *text, void *fiel
         if (r < 0 || !names)
                 return r < 0 ? r : -EINVAL;
         STRV_FOREACH(name, names)
-                if (!strv_find(*list, *name)) {
-                        r = strv_append(list, *name);
-                        if (r < 0)
-                                return r;
-                }
+        if (!strv_find(*list, *name)) {
+                r = strv_append(list, *name);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 
@@ -340,11 +338,11 @@ static int parse_loaded_credential(UNUSED_TYPE_ORIGIN, const char *text, void *f
 
 /* — the types — */
 
-#define DEFINE_LIST(id, type, parse_function, destroy_function, text, ...)                                   \
-        const ValueType value_##id = { .size = sizeof(type),                                                 \
-                                       .parse = parse_function,                                              \
-                                       .destroy = destroy_function,                                          \
-                                       .expects = text,                                                      \
+#define DEFINE_LIST(id, type, parse_function, destroy_function, text, ...)                                            \
+        const ValueType value_##id = { .size = sizeof(type),                                                          \
+                                       .parse = parse_function,                                                       \
+                                       .destroy = destroy_function,                                                   \
+                                       .expects = text,                                                               \
                                        __VA_ARGS__ }
 
 DEFINE_LIST(arguments, char **, parse_argument, destroy_strv, "an argument");

@@ -336,25 +336,23 @@ static int parse_pivot(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
 
 /* — the types — */
 
-#define DEFINE_MOUNT(id, function, text, ...)                                                                \
-        const ValueType value_##id = { .size = sizeof(MountsConfig),                                         \
-                                       .parse = function,                                                    \
-                                       .destroy = value_destroy_mounts,                                            \
-                                       .expects = text,                                                      \
+#define DEFINE_MOUNT(id, function, text, ...)                                                                         \
+        const ValueType value_##id = { .size = sizeof(MountsConfig),                                                  \
+                                       .parse = function,                                                             \
+                                       .destroy = value_destroy_mounts,                                               \
+                                       .expects = text,                                                               \
                                        __VA_ARGS__ }
 
-#define BIND_EXPECTS                                                                                         \
-        "a bind mount SOURCE[:DESTINATION[:OPTIONS]], the destination absolute, options of rbind, norbind, " \
+#define BIND_EXPECTS                                                                                                  \
+        "a bind mount SOURCE[:DESTINATION[:OPTIONS]], the destination absolute, options of rbind, norbind, "          \
         "idmap, noidmap, rootidmap, owneridmap, map=USER[/GROUP]:NUMBER[/NUMBER]"
 
 DEFINE_MOUNT(bind, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);
 DEFINE_MOUNT(bind_read_only, parse_bind, BIND_EXPECTS, .completion = COMPLETE_FILE);
 DEFINE_MOUNT(tmpfs, parse_tmpfs, "an absolute path in the machine, with options after a colon");
-DEFINE_MOUNT(overlay, parse_overlay,
-             "an overlay LOWER[:LOWER...]:[UPPER:]DESTINATION, the destination absolute",
+DEFINE_MOUNT(overlay, parse_overlay, "an overlay LOWER[:LOWER...]:[UPPER:]DESTINATION, the destination absolute",
              .completion = COMPLETE_DIRECTORY);
-DEFINE_MOUNT(overlay_read_only, parse_overlay,
-             "an overlay LOWER[:LOWER...]:DESTINATION, the destination absolute",
+DEFINE_MOUNT(overlay_read_only, parse_overlay, "an overlay LOWER[:LOWER...]:DESTINATION, the destination absolute",
              .completion = COMPLETE_DIRECTORY);
 DEFINE_MOUNT(inaccessible, parse_inaccessible, "an absolute path in the machine, other than /");
 

@@ -144,8 +144,7 @@ static int parse_slice(UNUSED_TYPE_ORIGIN, const char *text, void *field) {
 
         if (n == 0 || n > 240 || !consists_of(text, allowed))
                 return -EINVAL;
-        if (!(n == 1 && *text == '-') &&
-            (*text == '-' || *text == '.' || text[n - 1] == '-' || strstr(text, "--")))
+        if (!(n == 1 && *text == '-') && (*text == '-' || *text == '.' || text[n - 1] == '-' || strstr(text, "--")))
                 return -EINVAL;
         if (asprintf(&slice, "%.*s.slice", (int) n, text) < 0)
                 return -ENOMEM;
@@ -338,8 +337,7 @@ static int parse_mac_address(UNUSED_TYPE_ORIGIN, const char *text, void *field) 
         MacAddress mac = { .set = true };
         int n = 0;
 
-        if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", b, b + 1, b + 2, b + 3, b + 4, b + 5, &n) != 6 ||
-            text[n])
+        if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", b, b + 1, b + 2, b + 3, b + 4, b + 5, &n) != 6 || text[n])
                 return -EINVAL;
         if (!consists_of(text, "0123456789abcdefABCDEF:"))
                 return -EINVAL;
@@ -390,27 +388,27 @@ const ValueType value_bool = {
         .n_names = 2,
 };
 
-#define DEFINE_ENUM(id, text, ...)                                                                           \
-        const ValueType value_##id = {                                                                       \
-                .size = sizeof(unsigned),                                                                    \
-                .parse = parse_enum,                                                                         \
-                .expects = text,                                                                             \
-                .names = (const char *const[]){ __VA_ARGS__ },                                               \
-                .n_names = ELEMENTSOF(((const char *const[]){ __VA_ARGS__ })),                               \
+#define DEFINE_ENUM(id, text, ...)                                                                                    \
+        const ValueType value_##id = {                                                                                \
+                .size = sizeof(unsigned),                                                                             \
+                .parse = parse_enum,                                                                                  \
+                .expects = text,                                                                                      \
+                .names = (const char *const[]){ __VA_ARGS__ },                                                        \
+                .n_names = ELEMENTSOF(((const char *const[]){ __VA_ARGS__ })),                                        \
         }
 
 /* In the order of the enums in config.h and settings.h. */
 DEFINE_ENUM(show, "help, version or introspection", "", "help", "version", "introspection");
 DEFINE_ENUM(auto_mode, "yes, no or auto", "no", "yes", "auto");
-DEFINE_ENUM(console, "one of interactive, read-only, passive, pipe or autopipe", "", "interactive",
-            "read-only", "passive", "pipe", "autopipe");
-DEFINE_ENUM(link_journal, "one of no, auto, host, try-host, guest or try-guest", "no", "auto", "host",
-            "try-host", "guest", "try-guest");
+DEFINE_ENUM(console, "one of interactive, read-only, passive, pipe or autopipe", "", "interactive", "read-only",
+            "passive", "pipe", "autopipe");
+DEFINE_ENUM(link_journal, "one of no, auto, host, try-host, guest or try-guest", "no", "auto", "host", "try-host",
+            "guest", "try-guest");
 DEFINE_ENUM(resolv_conf, "a mode of resolv.conf; \"help\" lists them", "off", "copy-host", "copy-static",
             "copy-uplink", "copy-stub", "replace-host", "replace-static", "replace-uplink", "replace-stub",
             "bind-host", "bind-static", "bind-uplink", "bind-stub", "delete", "auto");
-DEFINE_ENUM(timezone, "one of off, copy, bind, symlink, delete or auto", "off", "copy", "bind", "symlink",
-            "delete", "auto");
+DEFINE_ENUM(timezone, "one of off, copy, bind, symlink, delete or auto", "off", "copy", "bind", "symlink", "delete",
+            "auto");
 DEFINE_ENUM(volatile, "one of no, yes, state or overlay", "no", "yes", "state", "overlay");
 DEFINE_ENUM(settings_mode, "one of no, yes, override or trusted", "no", "yes", "override", "trusted");
 DEFINE_ENUM(api_vfs_writable, "one of no, yes or network", "no", "yes", "network");
@@ -437,8 +435,7 @@ DEFINE_ENUM(api_vfs_writable, "one of no, yes or network", "no", "yes", "network
 #error "add the architecture's personalities"
 #endif
 
-static int parse_personality(const ValueType *type, _unused_ ValueOrigin origin, const char *text,
-                             void *field) {
+static int parse_personality(const ValueType *type, _unused_ ValueOrigin origin, const char *text, void *field) {
         for (size_t i = 0; i < type->n_names; i++)
                 if (streq(type->names[i], text))
                         return replace_with_copy(field, text);
@@ -454,21 +451,19 @@ const ValueType value_personality = {
         .n_names = ELEMENTSOF(((const char *const[]){ PERSONALITIES })),
 };
 
-#define DEFINE_STRING(id, function, text, ...)                                                               \
-        const ValueType value_##id = { .size = sizeof(char *),                                               \
-                                       .parse = function,                                                    \
-                                       .destroy = value_destroy_string,                                      \
-                                       .expects = text,                                                      \
+#define DEFINE_STRING(id, function, text, ...)                                                                        \
+        const ValueType value_##id = { .size = sizeof(char *),                                                        \
+                                       .parse = function,                                                             \
+                                       .destroy = value_destroy_string,                                               \
+                                       .expects = text,                                                               \
                                        __VA_ARGS__ }
 
 DEFINE_STRING(host_directory, parse_host_path, "a path", .completion = COMPLETE_DIRECTORY);
 DEFINE_STRING(host_file, parse_host_path, "a path", .completion = COMPLETE_FILE);
 DEFINE_STRING(guest_path, parse_guest_path, "an absolute path without \"..\" in it");
-DEFINE_STRING(machine_name, parse_machine_name,
-              "a machine name (letters, digits, inner hyphens and dots, at most 64)",
+DEFINE_STRING(machine_name, parse_machine_name, "a machine name (letters, digits, inner hyphens and dots, at most 64)",
               .completion = COMPLETE_MACHINE);
-DEFINE_STRING(host_name, parse_machine_name,
-              "a host name (letters, digits, inner hyphens and dots, at most 64)");
+DEFINE_STRING(host_name, parse_machine_name, "a host name (letters, digits, inner hyphens and dots, at most 64)");
 DEFINE_STRING(root_hash, parse_root_hash, "a root hash (32 to 128 hexadecimal digits)");
 DEFINE_STRING(root_hash_signature, parse_root_hash_signature, "a path, or \"base64:\" and a signature",
               .completion = COMPLETE_FILE);

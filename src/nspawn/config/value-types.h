@@ -27,7 +27,7 @@ extern const ValueType value_private_users_if_supported;
 extern const ValueType value_private_users_ownership;
 extern const ValueType value_private_users_delegate;
 extern const ValueType value_private_users_chown; /* the same as a boolean: chown or off */
-extern const ValueType value_bind_users;      /* names on the host */
+extern const ValueType value_bind_users;          /* names on the host */
 extern const ValueType value_bind_user_groups;
 extern const ValueType value_bind_user_shell; /* a boolean or a path: see BindUsersConfig */
 
@@ -74,7 +74,7 @@ extern const ValueType value_address_families;     /* AddressFamilies */
 extern const ValueType value_veth_pairs;           /* a pointer and its count, like the next three */
 extern const ValueType value_interface_pairs;
 extern const ValueType value_child_interface_pairs; /* macvlan and ipvlan: no name of the guest's side */
-extern const ValueType value_ports; /* the same, in value-ports.c */
+extern const ValueType value_ports;                 /* the same, in value-ports.c */
 extern const ValueType value_literal_credentials;
 extern const ValueType value_loaded_credentials;
 

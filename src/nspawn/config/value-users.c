@@ -100,15 +100,15 @@ const ValueType value_private_users_delegate = {
                        "machines with its own users",
 };
 
-#define USERS_TYPE(id, function)                                                                             \
-        const ValueType value_##id = {                                                                       \
-                .size = sizeof(UsersRange),                                                                  \
-                .parse = function,                                                                           \
-                .expects = "no, yes, identity, pick or a range BASE[:COUNT]",                                \
-                .unavailable = "takes users from systemd-nsresourced, which needs a kernel with BPF-LSM; this " \
-                               "program cannot do that: use pick",                                           \
-                .names = (const char *const[]){ "no", "yes", "identity", "pick" },                           \
-                .n_names = 4,                                                                                \
+#define USERS_TYPE(id, function)                                                                                      \
+        const ValueType value_##id = {                                                                                \
+                .size = sizeof(UsersRange),                                                                           \
+                .parse = function,                                                                                    \
+                .expects = "no, yes, identity, pick or a range BASE[:COUNT]",                                         \
+                .unavailable = "takes users from systemd-nsresourced, which needs a kernel with BPF-LSM; this "       \
+                               "program cannot do that: use pick",                                                    \
+                .names = (const char *const[]){ "no", "yes", "identity", "pick" },                                    \
+                .n_names = 4,                                                                                         \
         }
 
 USERS_TYPE(private_users, parse_private_users);
@@ -170,7 +170,8 @@ const ValueType value_bind_users = {
         .size = sizeof(char **),
         .parse = parse_bind_user,
         .destroy = destroy_names,
-        .expects = "the name of a user, other than root and nobody (letters, digits, inner dots and hyphens, at most 31)",
+        .expects =
+                "the name of a user, other than root and nobody (letters, digits, inner dots and hyphens, at most 31)",
 };
 
 const ValueType value_bind_user_groups = {

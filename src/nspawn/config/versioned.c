@@ -42,10 +42,10 @@ typedef struct Entry {
 
 /* Those that systemd.unit(5) has for ConditionArchitecture=. */
 static const char *const architectures[] = {
-        "x86",     "x86-64",  "ppc",       "ppc-le",  "ppc64",    "ppc64-le", "ia64",   "parisc", "parisc64",
-        "s390",    "s390x",   "sparc",     "sparc64", "mips",     "mips-le",  "mips64", "mips64-le", "alpha",
-        "arm",     "arm-be",  "arm64",     "arm64-be", "sh",      "sh64",     "m68k",   "tilegx", "cris",
-        "arc",     "arc-be",  "nios2",     "riscv32", "riscv64",  "loongarch64",
+        "x86",  "x86-64", "ppc",   "ppc-le",   "ppc64",   "ppc64-le",    "ia64",   "parisc",    "parisc64",
+        "s390", "s390x",  "sparc", "sparc64",  "mips",    "mips-le",     "mips64", "mips64-le", "alpha",
+        "arm",  "arm-be", "arm64", "arm64-be", "sh",      "sh64",        "m68k",   "tilegx",    "cris",
+        "arc",  "arc-be", "nios2", "riscv32",  "riscv64", "loongarch64",
 };
 
 static bool is_architecture(const char *name) {
@@ -90,8 +90,7 @@ static void take_counters(char *text, Entry *entry) {
 }
 
 static bool is_version(const char *s) {
-        return *s &&
-                s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,_-+~^")] == 0;
+        return *s && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,_-+~^")] == 0;
 }
 
 static bool parse_entry(const Pattern *pattern, const char *name, Entry *ret) {

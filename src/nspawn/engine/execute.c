@@ -154,7 +154,8 @@ static int mount_shallow_source(ExecuteContext *c, const Operation *o, int sourc
         alone.flags &= ~(unsigned) OPERATION_RECURSIVE;
         mount = mount_source(c, &alone, source_fd, ret_directory);
         if (mount >= 0)
-                log_warning("%s: something that is mounted there cannot show files under other owners: the machine sees "
+                log_warning("%s: something that is mounted there cannot show files under other owners: the machine "
+                            "sees "
                             "nothing of what is mounted",
                             o->what);
         return mount;
@@ -228,7 +229,7 @@ static int do_mask(ExecuteContext *c, const Operation *o) {
                 mode_t type;
                 const char *node;
         } nodes[] = {
-                { S_IFREG, "reg" }, { S_IFDIR, "dir" }, { S_IFIFO, "fifo" },
+                { S_IFREG, "reg" },   { S_IFDIR, "dir" }, { S_IFIFO, "fifo" },
                 { S_IFSOCK, "sock" }, { S_IFCHR, "chr" }, { S_IFBLK, "blk" },
         };
         _cleanup_close_ int target = -EBADF, nothing = -EBADF, mount = -EBADF, seen = -EBADF;
@@ -307,8 +308,8 @@ static int do_node(ExecuteContext *c, const Operation *o) {
                         return 0;
                 return -errno;
         }
-        if ((o->uid > 0 || o->gid > 0) && fchownat(parent, name, c->users_base + o->uid, c->users_base + o->gid,
-                                                   AT_SYMLINK_NOFOLLOW) < 0)
+        if ((o->uid > 0 || o->gid > 0) &&
+            fchownat(parent, name, c->users_base + o->uid, c->users_base + o->gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
         return 0;
 }

@@ -11,17 +11,17 @@
 
 typedef enum MessageType {
         /* stage → supervisor */
-        MESSAGE_LOG = 1, /* level, text: a line to show */
-        MESSAGE_PROGRESS, /* text: what takes so long, and how far it is */
-        MESSAGE_ABORT,   /* stage, step, error: the start has failed; the text was logged before */
-        MESSAGE_LEADER,  /* fd: pidfd of the guest's PID 1, just born; uuid: the machine's */
-        MESSAGE_CONSOLE, /* fd: master of the pty that is the guest's console */
-        MESSAGE_NOTIFY,  /* fd: datagram socket bound to the guest's /run/host/notify */
+        MESSAGE_LOG = 1,      /* level, text: a line to show */
+        MESSAGE_PROGRESS,     /* text: what takes so long, and how far it is */
+        MESSAGE_ABORT,        /* stage, step, error: the start has failed; the text was logged before */
+        MESSAGE_LEADER,       /* fd: pidfd of the guest's PID 1, just born; uuid: the machine's */
+        MESSAGE_CONSOLE,      /* fd: master of the pty that is the guest's console */
+        MESSAGE_NOTIFY,       /* fd: datagram socket bound to the guest's /run/host/notify */
         MESSAGE_NOT_EXECUTED, /* text, error: the payload's command, and why it cannot be run; for us to log */
-        MESSAGE_READY,   /* everything is done but the exec, which MESSAGE_GO is awaited for */
+        MESSAGE_READY,        /* everything is done but the exec, which MESSAGE_GO is awaited for */
         /* supervisor → stage */
-        MESSAGE_CGROUP,  /* fd: the payload's cgroup, to be born in; none where there is no cgroup2 */
-        MESSAGE_GO,      /* run the payload */
+        MESSAGE_CGROUP, /* fd: the payload's cgroup, to be born in; none where there is no cgroup2 */
+        MESSAGE_GO,     /* run the payload */
         _MESSAGE_MAX,
 } MessageType;
 

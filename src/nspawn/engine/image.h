@@ -9,16 +9,16 @@
 typedef struct Image {
         const char *path; /* on the host, for messages; borrowed */
         ImagePlan plan;
-        int loop_fds[_IMAGE_PLACE_MAX]; /* by place; what is not used is -EBADF */
+        int loop_fds[_IMAGE_PLACE_MAX];   /* by place; what is not used is -EBADF */
         int mapped_fds[_IMAGE_PLACE_MAX]; /* on top of those: what is deciphered or checked, or -EBADF */
-        int hashes_fd; /* the loop device with the hashes of dm-verity, or -EBADF */
+        int hashes_fd;                    /* the loop device with the hashes of dm-verity, or -EBADF */
 } Image;
 
-#define IMAGE_NONE                                                                                           \
-        ((Image){                                                                                            \
-                .loop_fds = { [0 ... _IMAGE_PLACE_MAX - 1] = -EBADF },                                       \
-                .mapped_fds = { [0 ... _IMAGE_PLACE_MAX - 1] = -EBADF },                                     \
-                .hashes_fd = -EBADF,                                                                         \
+#define IMAGE_NONE                                                                                                    \
+        ((Image){                                                                                                     \
+                .loop_fds = { [0 ... _IMAGE_PLACE_MAX - 1] = -EBADF },                                                \
+                .mapped_fds = { [0 ... _IMAGE_PLACE_MAX - 1] = -EBADF },                                              \
+                .hashes_fd = -EBADF,                                                                                  \
         })
 
 /* The device with the file system. */

@@ -36,16 +36,19 @@ static int explain_overlay(const Operation *o, int error) {
         const char *missing = error == -ENOENT ? missing_layer(o->custom) : NULL;
 
         if (missing)
-                return log_error_errno(error, "cannot set up the overlay %s in the machine: %s: %m", o->where, missing);
+                return log_error_errno(error, "cannot set up the overlay %s in the machine: %s: %m", o->where,
+                                       missing);
         if (error == -EINVAL && !isempty(o->custom->upper))
                 return log_error_errno(error,
                                        "cannot set up the overlay %s in the machine: its upper layer lies on a file "
-                                       "system that cannot be one, as overlays cannot (--ephemeral, --volatile=overlay "
+                                       "system that cannot be one, as overlays cannot (--ephemeral, "
+                                       "--volatile=overlay "
                                        "and mount stacks make the machine's root one), or that is only read",
                                        o->where);
         if (error == -EINVAL)
                 return log_error_errno(error,
-                                       "cannot set up the overlay %s in the machine: the kernel stacks two overlays and "
+                                       "cannot set up the overlay %s in the machine: the kernel stacks two overlays "
+                                       "and "
                                        "no more (--ephemeral, --volatile=overlay and mount stacks make the machine's "
                                        "root one)",
                                        o->where);

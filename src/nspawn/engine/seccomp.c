@@ -24,7 +24,8 @@ int seccomp_load(const SeccompProgram *program, bool log) {
 
         if (program->n_instructions == 0)
                 return 0;
-        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program->flags | (log ? SECCOMP_FILTER_FLAG_LOG : 0), &fprog) < 0)
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program->flags | (log ? SECCOMP_FILTER_FLAG_LOG : 0),
+                    &fprog) < 0)
                 return log_error_errno(-errno, "cannot load the system call filter: %m");
         return 0;
 }

@@ -39,8 +39,7 @@ static rlim_t read_nr_open(void) {
         _cleanup_free_ char *text = NULL;
         unsigned long long value;
 
-        if (read_file_at(AT_FDCWD, "/proc/sys/fs/nr_open", 64, &text, NULL) < 0 ||
-            sscanf(text, "%llu", &value) != 1)
+        if (read_file_at(AT_FDCWD, "/proc/sys/fs/nr_open", 64, &text, NULL) < 0 || sscanf(text, "%llu", &value) != 1)
                 return NR_OPEN_DEFAULT;
         return (rlim_t) value;
 }

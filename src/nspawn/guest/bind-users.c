@@ -89,15 +89,16 @@ static int choose_numbers(StageContext *context, const Accounts *accounts) {
                 const char *name = plan->bound[i].name;
 
                 if (has_name(accounts->users, name) || has_name(accounts->groups, name))
-                        return log_error_errno(-EEXIST, "--bind-user=%s: the machine has a user or group \"%s\" of its own",
+                        return log_error_errno(-EEXIST,
+                                               "--bind-user=%s: the machine has a user or group \"%s\" of its own",
                                                name, name);
                 /* No further than it goes: the files may list a million. */
                 while (id <= BIND_USER_ID_MAX && (has_number(accounts->users, id) || has_number(accounts->groups, id)))
                         id++;
                 if (id > BIND_USER_ID_MAX)
                         return log_error_errno(-EBUSY,
-                                               "--bind-user=%s: the machine has no user number from %u to %u left", name,
-                                               BIND_USER_ID_MIN, BIND_USER_ID_MAX);
+                                               "--bind-user=%s: the machine has no user number from %u to %u left",
+                                               name, BIND_USER_ID_MIN, BIND_USER_ID_MAX);
                 context->bound_ids[i] = id;
         }
         return 0;
@@ -126,10 +127,10 @@ static int add(Work *w, const Operation *o) {
 
 /* A file, and a link to it if it is also known by a number. */
 static int add_file(Work *w, const char *name, uid_t id, const char *suffix, char *content, mode_t mode) {
-        Operation file = { .kind = OPERATION_FILE, .what = content, .mode = mode }, link = { .kind = OPERATION_SYMLINK };
+        Operation file = { .kind = OPERATION_FILE, .what = content, .mode = mode },
+                  link = { .kind = OPERATION_SYMLINK };
 
-        if (strv_push(&w->strings, content) < 0 ||
-            strv_append_printf(&w->strings, USERDB "/%s.%s", name, suffix) < 0)
+        if (strv_push(&w->strings, content) < 0 || strv_append_printf(&w->strings, USERDB "/%s.%s", name, suffix) < 0)
                 return -ENOMEM;
         file.where = last_string(w);
         link.what = file.where + CONST_STRLEN(USERDB "/");
@@ -202,8 +203,8 @@ static int add_user(Work *w, const StageContext *context, size_t i) {
         if (r >= 0)
                 r = add_record(w, &record, USER_RECORD_GROUP, "group", 0644);
         STRV_FOREACH(group, context->config->bind_users.groups)
-                if (r >= 0)
-                        r = add_membership(w, user->name, *group);
+        if (r >= 0)
+                r = add_membership(w, user->name, *group);
         return r < 0 ? r : add_home(w, user, home, record.id);
 }
 

@@ -122,17 +122,15 @@ static int lay_over(int root_fd, const char *source, const char *target) {
         mount = mount_clone(from, "", false);
         if (mount < 0)
                 return TAKE_FD(mount);
-        r = mount_set_attributes(mount,
-                                 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, 0,
-                                 false);
+        r = mount_set_attributes(mount, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV,
+                                 0, false);
         return r < 0 ? r : mount_attach(mount, to);
 }
 
 int host_files_lay_over_proc(StageContext *context) {
         int r;
 
-        r = lay_over(context->root_fd, "/run/host/proc-sys-kernel-random-boot-id",
-                     "/proc/sys/kernel/random/boot_id");
+        r = lay_over(context->root_fd, "/run/host/proc-sys-kernel-random-boot-id", "/proc/sys/kernel/random/boot_id");
         if (r >= 0)
                 r = lay_over(context->root_fd, "/run/host/proc-kmsg", "/proc/kmsg");
         return r < 0 ? log_error_errno(r, "cannot lay the machine's boot ID and kernel log over /proc: %m") : 0;

@@ -49,8 +49,7 @@ static int grow_btrfs(int fd, const Partition *partition) {
 
 /* The kernel's headers do not have these; they are XFS's own interface. */
 struct xfs_geometry {
-        uint32_t block_size, rt_extent_size, ag_blocks, ag_count, log_blocks, sector_size, inode_size,
-                inode_percent;
+        uint32_t block_size, rt_extent_size, ag_blocks, ag_count, log_blocks, sector_size, inode_size, inode_percent;
         uint64_t blocks, rt_blocks, rt_extents, log_start;
         uint8_t uuid[16];
         uint32_t stripe_unit, stripe_width;
@@ -97,9 +96,8 @@ static void grow(const Image *image, ImagePlace place, int mount_fd) {
                 if (streq(growers[i].fstype, slot->partition.fstype))
                         r = fd < 0 ? -errno : growers[i].grow(fd, &slot->partition);
         if (r < 0)
-                (void) log_warning_errno(
-                        r, "%s: cannot grow the %s file system (%s) to its partition's size: %m", image->path,
-                        image_place_name(place), slot->partition.fstype);
+                (void) log_warning_errno(r, "%s: cannot grow the %s file system (%s) to its partition's size: %m",
+                                         image->path, image_place_name(place), slot->partition.fstype);
 }
 
 /* — mounting — */
@@ -108,10 +106,10 @@ static int log_mount_error(int error, const Image *image, ImagePlace place) {
         const char *fstype = image->plan.slots[place].partition.fstype, *name = image_place_name(place);
 
         if (error == -ENODEV)
-                return log_error_errno(error, "%s: this kernel has no %s, which its %s file system is",
-                                       image->path, fstype, name);
-        return log_error_errno(error, "%s: cannot mount its %s file system (%s), it may be damaged: %m",
-                               image->path, name, fstype);
+                return log_error_errno(error, "%s: this kernel has no %s, which its %s file system is", image->path,
+                                       fstype, name);
+        return log_error_errno(error, "%s: cannot mount its %s file system (%s), it may be damaged: %m", image->path,
+                               name, fstype);
 }
 
 /* After a reboot of the machine, the former mount may not be quite gone. */
@@ -228,8 +226,7 @@ static bool is_empty_directory(int root_fd, const char *path) {
 static int open_place(const Image *image, ImagePlace place, int root_fd) {
         const char *path = image_place_path(place);
 
-        if (place == IMAGE_ESP && !image->plan.slots[IMAGE_XBOOTLDR].used &&
-            is_empty_directory(root_fd, "/boot"))
+        if (place == IMAGE_ESP && !image->plan.slots[IMAGE_XBOOTLDR].used && is_empty_directory(root_fd, "/boot"))
                 path = "/boot";
         if (place == IMAGE_ESP || place == IMAGE_XBOOTLDR)
                 return root_open(root_fd, path, O_PATH | O_DIRECTORY);
@@ -244,8 +241,7 @@ static int place_slot(StageContext *context, ImagePlace place) {
 
         target = open_place(image, place, context->root_fd);
         if (target < 0 && optional) {
-                log_debug("%s: there is no directory for its %s partition", image->path,
-                          image_place_name(place));
+                log_debug("%s: there is no directory for its %s partition", image->path, image_place_name(place));
                 return 0;
         }
         if (target < 0)
@@ -253,8 +249,7 @@ static int place_slot(StageContext *context, ImagePlace place) {
                                        image_place_name(place), image_place_path(place));
         mount = mount_slot(context, image, place, true);
         if (mount == -ENODEV && optional) {
-                log_debug("%s: this kernel cannot mount its %s partition", image->path,
-                          image_place_name(place));
+                log_debug("%s: this kernel cannot mount its %s partition", image->path, image_place_name(place));
                 return 0;
         }
         if (mount == -ENODEV)
@@ -262,9 +257,9 @@ static int place_slot(StageContext *context, ImagePlace place) {
         if (mount < 0)
                 return TAKE_FD(mount);
         r = mount_attach(mount, target);
-        return r < 0 ? log_error_errno(r, "%s: cannot mount its %s partition: %m", image->path,
-                                       image_place_name(place))
-                     : 0;
+        return r < 0
+                ? log_error_errno(r, "%s: cannot mount its %s partition: %m", image->path, image_place_name(place))
+                : 0;
 }
 
 int image_mount_usr(StageContext *context) {

@@ -127,11 +127,11 @@ static int step_propagation(StageContext *context) {
                         return log_error_errno(r, "/run/host/incoming: %m");
         }
         host = root_open(context->root_fd, "/run/host", O_PATH);
-        r = host < 0 ? host
-                     : mount_set_attributes(host,
-                                            MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
-                                                    MOUNT_ATTR_NODEV,
-                                            0, false);
+        r = host < 0
+                ? host
+                : mount_set_attributes(host,
+                                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, 0,
+                                       false);
         return r < 0 ? log_error_errno(r, "cannot make /run/host read-only: %m") : 0;
 }
 
@@ -140,16 +140,16 @@ static int step_host_name(StageContext *context) {
 
         if (context->config->env.share_uts)
                 return 0;
-        return sethostname(name, strlen(name)) < 0 ?
-                log_error_errno(-errno, "cannot set the host name to \"%s\": %m", name) :
-                0;
+        return sethostname(name, strlen(name)) < 0
+                ? log_error_errno(-errno, "cannot set the host name to \"%s\": %m", name)
+                : 0;
 }
 
 /* Keys of whoever called the supervisor are none of the guest's business. */
 static int step_keyring(StageContext *context) {
         (void) context;
-        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0) < 0 && errno != ENOSYS &&
-            errno != EACCES && errno != EPERM)
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0) < 0 && errno != ENOSYS && errno != EACCES &&
+            errno != EPERM)
                 return log_error_errno(-errno, "cannot create a session keyring: %m");
         return 0;
 }

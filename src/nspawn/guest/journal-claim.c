@@ -79,8 +79,10 @@ int journal_claim_directory(JournalClaim *claim) {
         r = is_empty(fd);
         if (r != 0)
                 return r < 0 ? r : mark(fd, claim->machine);
-        return refuse(claim, "%s holds a journal that is not known to be this machine's; if it is: setfattr -n "
-                             JOURNAL_OWNER_ATTRIBUTE " -v %s %s", claim->path, claim->machine, claim->path);
+        return refuse(claim,
+                      "%s holds a journal that is not known to be this machine's; if it is: setfattr "
+                      "-n " JOURNAL_OWNER_ATTRIBUTE " -v %s %s",
+                      claim->path, claim->machine, claim->path);
 }
 
 int journal_claim_link(JournalClaim *claim, const char *existing) {

@@ -35,7 +35,7 @@
 typedef struct JournalPlace {
         char id[SD_ID128_STRING_MAX];
         char path[sizeof(JOURNAL "/") + SD_ID128_STRING_MAX]; /* the same on the host and in the guest */
-        char target[PATH_MAX];                                /* the latter as the host sees it; empty if it does not */
+        char target[PATH_MAX]; /* the latter as the host sees it; empty if it does not */
         JournalClaim claim;
 } JournalPlace;
 
@@ -233,8 +233,9 @@ int journal_link(StageContext *context) {
         if (access(JOURNAL, F_OK) < 0) {
                 if (!is_required(mode))
                         return 0;
-                return log_error_errno(-errno, "--link-journal=: the host keeps no persistent journal (" JOURNAL
-                                               "); make that directory, or use a try- mode");
+                return log_error_errno(-errno,
+                                       "--link-journal=: the host keeps no persistent journal (" JOURNAL
+                                       "); make that directory, or use a try- mode");
         }
         if (sd_id128_get_machine(&host) >= 0 && sd_id128_equal(host, context->uuid)) {
                 if (!is_required(mode))

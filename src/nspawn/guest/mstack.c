@@ -89,8 +89,9 @@ static int make_upper(int rw_fd, int lower_fd, Layers *l) {
         l->work = openat(rw_fd, "work", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (l->upper < 0 || l->work < 0)
                 return -errno;
-        if (made && (fstat(lower_fd, &st) < 0 || fchown(l->upper, st.st_uid, st.st_gid) < 0 ||
-                     fchmod(l->upper, st.st_mode & 07777) < 0))
+        if (made &&
+            (fstat(lower_fd, &st) < 0 || fchown(l->upper, st.st_uid, st.st_gid) < 0 ||
+             fchmod(l->upper, st.st_mode & 07777) < 0))
                 return -errno;
         return 0;
 }
@@ -127,7 +128,8 @@ static int add_layers(StageContext *context, Layers *l) {
 
         if (stack->plan.n_layers >= LAYERS_MAX)
                 return log_error_errno(-E2BIG, "%s: there are more than %u layers", stack->path, LAYERS_MAX - 1);
-        for (size_t i = 0; i < stack->plan.n_layers; i++) { /* the bottom one is the first, and the last for the kernel */
+        for (size_t i = 0; i < stack->plan.n_layers;
+             i++) { /* the bottom one is the first, and the last for the kernel */
                 int fd = place_entry(context, &stack->entries[i], measure && i == 0);
 
                 if (fd < 0)
@@ -215,7 +217,8 @@ int mount_stack_mount_usr(StageContext *context) {
         if (context->stack_fd < 0)
                 return 0;
         bottom = &context->stack->entries[0];
-        is_usr = bottom->item->image && !bottom->image.plan.slots[IMAGE_ROOT].used; /* and nothing else, see host/mstack.c */
+        is_usr = bottom->item->image &&
+                !bottom->image.plan.slots[IMAGE_ROOT].used; /* and nothing else, see host/mstack.c */
         r = usr = root_open(context->stack_fd, is_usr ? "/" : "/usr", O_PATH | O_DIRECTORY);
         if (r >= 0)
                 r = mount = mount_clone(usr, "", true);
@@ -223,8 +226,9 @@ int mount_stack_mount_usr(StageContext *context) {
                 r = target = root_mount_point(context->root_fd, "/usr", true);
         if (r >= 0)
                 r = mount_attach(mount, target);
-        return r < 0 ? log_error_errno(r, "%s: cannot show the /usr of its layers in its root: %m", context->stack->path)
-                     : 0;
+        return r < 0
+                ? log_error_errno(r, "%s: cannot show the /usr of its layers in its root: %m", context->stack->path)
+                : 0;
 }
 
 /* — binds — */

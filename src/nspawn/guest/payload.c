@@ -96,8 +96,8 @@ static int append_given(StageContext *context) {
         int r = 0;
 
         STRV_FOREACH(s, context->config->payload.environment)
-                if (r >= 0)
-                        r = strv_env_set(&context->environment, *s);
+        if (r >= 0)
+                r = strv_env_set(&context->environment, *s);
         return r;
 }
 
@@ -108,8 +108,8 @@ static int build_bundle_environment(StageContext *context) {
         int r = 0;
 
         STRV_FOREACH(s, context->config->oci.environment)
-                if (r >= 0)
-                        r = strv_append(e, *s);
+        if (r >= 0)
+                r = strv_append(e, *s);
         if (r >= 0 && !strv_env_get(*e, "HOME"))
                 r = strv_append_printf(e, "HOME=%s", context->home);
         if (r >= 0)
@@ -143,8 +143,8 @@ static int build_environment(StageContext *context) {
         if (r >= 0 && context->config->credentials.n_items > 0)
                 r = strv_append(e, "CREDENTIALS_DIRECTORY=/run/host/credentials");
         STRV_FOREACH(s, context->facts->container_host)
-                if (r >= 0)
-                        r = strv_append(e, *s);
+        if (r >= 0)
+                r = strv_append(e, *s);
         return r >= 0 ? append_given(context) : r;
 }
 
@@ -154,8 +154,8 @@ static int build_arguments(StageContext *context) {
         if (context->config->payload.mode == START_BOOT)
                 r = strv_append(&context->argv, context->init);
         STRV_FOREACH(s, context->config->payload.argv)
-                if (r >= 0)
-                        r = strv_append(&context->argv, *s);
+        if (r >= 0)
+                r = strv_append(&context->argv, *s);
         return r;
 }
 

@@ -80,8 +80,7 @@ static int set_oom_score_adjust(const SecurityPlan *plan) {
 }
 
 static int set_cpu_affinity(const SecurityPlan *plan) {
-        if (plan->cpu_affinity_set &&
-            sched_setaffinity(0, sizeof(plan->cpu_affinity), &plan->cpu_affinity) < 0)
+        if (plan->cpu_affinity_set && sched_setaffinity(0, sizeof(plan->cpu_affinity), &plan->cpu_affinity) < 0)
                 return log_error_errno(-errno, "cannot set the CPU affinity: %m");
         return 0;
 }
@@ -168,8 +167,7 @@ static int raise_ambient(uint64_t ambient) {
         if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
                 return log_error_errno(-errno, "cannot clear the ambient capabilities: %m");
         for (unsigned long i = 0; i < 64; i++)
-                if ((ambient & (UINT64_C(1) << i)) &&
-                    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+                if ((ambient & (UINT64_C(1) << i)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
                         return log_error_errno(-errno, "cannot make capability %lu ambient: %m", i);
         return 0;
 }

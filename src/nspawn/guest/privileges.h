@@ -25,5 +25,5 @@ int privileges_try_context(const char *context) _must_check_;
  * ones. Then no_new_privs, if planned. CAP_SYS_ADMIN stays until execve(2), which takes it away, because
  * seccomp_load() needs it: that is to come after this, since a policy may forbid the calls made here.
  * Logs its errors. */
-int privileges_become(const SecurityPlan *plan, uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
-        _must_check_;
+int privileges_become(const SecurityPlan *plan, uid_t uid, gid_t gid, const gid_t *groups,
+                      size_t n_groups) _must_check_;

@@ -149,7 +149,8 @@ static int add_overlay(StageContext *context, const char *directory) {
         users_act_as_guest(context);
         if (r == -EINVAL)
                 return log_error_errno(r,
-                                       "%s: cannot lay a temporary layer over the tree: the kernel stacks two overlays "
+                                       "%s: cannot lay a temporary layer over the tree: the kernel stacks two "
+                                       "overlays "
                                        "and no more, or this file system cannot be a layer",
                                        source_path(&context->config->source));
         return r < 0 ? log_error_errno(r, "%s: cannot lay a temporary layer over the tree: %m",
@@ -239,7 +240,8 @@ int root_add_volatile(StageContext *context) {
         else if (source->volatile_mode == VOLATILE_STATE)
                 r = cover_var(context);
         if (r == -EMEDIUMTYPE)
-                return log_error_errno(r, "%s: --volatile=yes takes a tree whose /bin, /sbin and /lib are links to /usr",
+                return log_error_errno(r,
+                                       "%s: --volatile=yes takes a tree whose /bin, /sbin and /lib are links to /usr",
                                        source_path(source));
         return r < 0 ? log_error_errno(r, "%s: cannot set up the volatile root: %m", source_path(source)) : 0;
 }

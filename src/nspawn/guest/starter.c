@@ -91,11 +91,11 @@ static int build_arguments(const StarterRequest *request, char ***ret) {
         if (r >= 0)
                 r = strv_append_printf(&argv, "%zu", strv_length(request->paths));
         STRV_FOREACH(s, request->paths)
-                if (r >= 0)
-                        r = strv_append(&argv, *s);
+        if (r >= 0)
+                r = strv_append(&argv, *s);
         STRV_FOREACH(s, request->argv)
-                if (r >= 0)
-                        r = strv_append(&argv, *s);
+        if (r >= 0)
+                r = strv_append(&argv, *s);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(argv);

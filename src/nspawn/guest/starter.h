@@ -16,8 +16,8 @@ typedef struct StarterRequest {
         unsigned n_listen_fds; /* from fd 3 on; they and fds 0 to 2 go on, no others */
         int socket_fd;         /* to the supervisor, which is told if nothing can be executed; or -EBADF */
         const char *selinux_context; /* of the program, or NULL */
-        char *const *paths;    /* to be tried in this order */
-        char *const *argv;     /* NULL: the paths are shells, for a login */
+        char *const *paths;          /* to be tried in this order */
+        char *const *argv;           /* NULL: the paths are shells, for a login */
         char *const *environment;
 } StarterRequest;
 

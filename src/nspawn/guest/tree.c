@@ -81,8 +81,7 @@ static int check_systemd(const StageContext *context) {
         /* Later releases moved the library to the multiarch directory: only an old name tells something. */
         version = systemd_version(context->root_fd);
         if (version > 0 && version < SYSTEMD_MINIMUM)
-                return log_error_errno(-EOPNOTSUPP,
-                                       "%s: its systemd %u is too old for cgroup2, it takes %u or newer",
+                return log_error_errno(-EOPNOTSUPP, "%s: its systemd %u is too old for cgroup2, it takes %u or newer",
                                        source_path(&context->config->source), version, SYSTEMD_MINIMUM);
         return 0;
 }

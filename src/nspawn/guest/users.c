@@ -60,9 +60,9 @@ int users_enter_namespace(StageContext *context) {
         if (context->users.count == 0)
                 return 0;
         users_act_as_host();
-        return setns(context->users_fd, CLONE_NEWUSER) < 0 ?
-                log_error_errno(-errno, "cannot enter the machine's user namespace: %m") :
-                0;
+        return setns(context->users_fd, CLONE_NEWUSER) < 0
+                ? log_error_errno(-errno, "cannot enter the machine's user namespace: %m")
+                : 0;
 }
 
 static int map_tree(const StageContext *context, int mount_fd) {
@@ -96,7 +96,8 @@ static void show_progress(uint64_t done, uint64_t total, void *userdata) {
 static int log_chown_error(int error, const char *what, const char *where) {
         if (error == -EMLINK)
                 return log_error_errno(error,
-                                       "%s: %s is also linked from outside of the tree: giving it to the machine would "
+                                       "%s: %s is also linked from outside of the tree: giving it to the machine "
+                                       "would "
                                        "give that away too; replace it by a copy",
                                        what, where ?: "a file");
         return log_error_errno(error, "%s: cannot change the owner of %s: %m", what, where ?: "its files");
@@ -117,8 +118,8 @@ static int chown_tree(StageContext *context, int mount_fd, const char *what) {
         int r;
 
         if (is_host_root(mount_fd))
-                return log_error_errno(-EBUSY, "%s: this is the host's own root directory, whose files stay the host's",
-                                       what);
+                return log_error_errno(-EBUSY,
+                                       "%s: this is the host's own root directory, whose files stay the host's", what);
         users_act_as_host();
         r = owner_shift(mount_fd, &shift, &where);
         users_act_as_guest(context);
@@ -139,7 +140,8 @@ int users_own_tree(StageContext *context, int mount_fd, const char *what) {
 
         if (context->users.chown_tree && context->stack)
                 return log_error_errno(-EBUSY,
-                                       "%s: a change of its owners was interrupted; --directory= with it goes on with that",
+                                       "%s: a change of its owners was interrupted; --directory= with it goes on with "
+                                       "that",
                                        what);
         if (context->users.chown_tree)
                 return chown_tree(context, mount_fd, what);
@@ -149,7 +151,8 @@ int users_own_tree(StageContext *context, int mount_fd, const char *what) {
         if (r == -EINVAL || r == -EOPNOTSUPP) {
                 if (may_chown(context)) {
                         if (!context->config->output.quiet)
-                                log_notice("%s: this file system cannot show files under other owners: they are changed "
+                                log_notice("%s: this file system cannot show files under other owners: they are "
+                                           "changed "
                                            "on disk",
                                            what);
                         return chown_tree(context, mount_fd, what);
@@ -162,7 +165,8 @@ int users_own_tree(StageContext *context, int mount_fd, const char *what) {
         }
         if (r == -EPERM)
                 return log_error_errno(r, "%s: the owners of this mount's files are mapped already", what);
-        return r < 0 ? log_error_errno(r, "%s: cannot map the owners of its files to the machine's users: %m", what) : 0;
+        return r < 0 ? log_error_errno(r, "%s: cannot map the owners of its files to the machine's users: %m", what)
+                     : 0;
 }
 
 int users_map_files(const StageContext *context, int mount_fd, bool recursive) {

@@ -40,10 +40,11 @@ static __typeof__(OPENSSL_sk_free) *dl_OPENSSL_sk_free;
 
 static int load_crypto(void) {
         static const DlSymbol symbols[] = {
-                DL_SYMBOL(BIO_new_mem_buf), DL_SYMBOL(BIO_free),   DL_SYMBOL(PEM_read_bio_X509),
-                DL_SYMBOL(X509_free),       DL_SYMBOL(d2i_PKCS7),  DL_SYMBOL(PKCS7_free),
-                DL_SYMBOL(PKCS7_verify),    DL_SYMBOL(OPENSSL_sk_new_null), DL_SYMBOL(OPENSSL_sk_push),
-                DL_SYMBOL(OPENSSL_sk_free),
+                DL_SYMBOL(BIO_new_mem_buf),   DL_SYMBOL(BIO_free),
+                DL_SYMBOL(PEM_read_bio_X509), DL_SYMBOL(X509_free),
+                DL_SYMBOL(d2i_PKCS7),         DL_SYMBOL(PKCS7_free),
+                DL_SYMBOL(PKCS7_verify),      DL_SYMBOL(OPENSSL_sk_new_null),
+                DL_SYMBOL(OPENSSL_sk_push),   DL_SYMBOL(OPENSSL_sk_free),
         };
 
         return dl_BIO_new_mem_buf ? 0 : dl_load("libcrypto.so.3", symbols, ELEMENTSOF(symbols));

@@ -177,7 +177,7 @@ int confinement_prepare(int device_fd, const char *program, Confinement *ret) {
 /* — system calls — */
 
 /* Classic BPF has words of 32 bits. */
-#define ARGUMENT(n)                                                                                          \
+#define ARGUMENT(n)                                                                                                   \
         ((uint32_t) (offsetof(struct seccomp_data, args[n]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0)))
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define MASK(value) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (value))
@@ -237,6 +237,7 @@ static int filter_arguments(void) {
 }
 
 static int filter_calls(void) {
+        /* clang-format off */
         static char *const deny[] = {
                 (char *) "@ipc",       (char *) "@keyring",          (char *) "@network-io",      (char *) "@setuid",
                 (char *) "@sandbox",   (char *) "fork",              (char *) "vfork",            (char *) "tkill",
@@ -244,6 +245,7 @@ static int filter_calls(void) {
                 (char *) "setns",      (char *) "unshare",           (char *) "rt_tgsigqueueinfo", (char *) "mknod",
                 (char *) "mknodat",    (char *) "userfaultfd",       (char *) "io_uring_setup",   NULL,
         };
+        /* clang-format on */
         const SeccompPolicy policy = { .deny = deny };
         _cleanup_seccomp_program_ SeccompProgram program = {};
         int r;

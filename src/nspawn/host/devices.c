@@ -36,8 +36,8 @@ static int add_node(Rules *rules, const char *path, uint32_t access) {
 
         if (stat(path, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
                 return 0;
-        return add_rule(rules, S_ISCHR(st.st_mode) ? DEVICE_CHAR : DEVICE_BLOCK, major(st.st_rdev),
-                        minor(st.st_rdev), access);
+        return add_rule(rules, S_ISCHR(st.st_mode) ? DEVICE_CHAR : DEVICE_BLOCK, major(st.st_rdev), minor(st.st_rdev),
+                        access);
 }
 
 static int parse_access(const char *text, uint32_t *ret) {

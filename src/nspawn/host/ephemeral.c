@@ -114,7 +114,8 @@ int ephemeral_copy_in_use(Temporaries *t, const SourceConfig *source, bool quiet
         }
         if (r == -EOPNOTSUPP)
                 return log_error_errno(-EBUSY,
-                                       "%s is in use by a machine that writes to it, and where it lies, neither a snapshot "
+                                       "%s is in use by a machine that writes to it, and where it lies, neither a "
+                                       "snapshot "
                                        "(btrfs) nor a copy that shares blocks (xfs) can be made; stop that one first",
                                        source_path(source));
         if (r < 0)

@@ -120,8 +120,9 @@ int host_users_of_names(char *const *names, HostUser **ret, size_t *ret_n) {
         if (n == 0)
                 return 0;
         if (user_record_load() < 0)
-                return log_error_errno(-ENOPKG, "--bind-user= takes the library json-c, which is not installed "
-                                                "(libjson-c5 on Debian)");
+                return log_error_errno(-ENOPKG,
+                                       "--bind-user= takes the library json-c, which is not installed "
+                                       "(libjson-c5 on Debian)");
         users = calloc(n, sizeof(HostUser));
         if (!users)
                 return log_oom();

@@ -68,8 +68,8 @@ static int find_program(const char *name, char *ret, size_t size) {
 }
 
 static int set_streams(int null, int device_fd, int output_fd) {
-        if (dup2(null, STDIN_FILENO) < 0 || dup2(output_fd, STDOUT_FILENO) < 0 ||
-            dup2(output_fd, STDERR_FILENO) < 0 || dup2(device_fd, DEVICE_FD) < 0)
+        if (dup2(null, STDIN_FILENO) < 0 || dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ||
+            dup2(device_fd, DEVICE_FD) < 0)
                 return -errno;
         return close_range(DEVICE_FD + 1, ~0U, 0) < 0 ? -errno : 0;
 }
@@ -237,8 +237,10 @@ static int run(size_t i, int device_fd, siginfo_t *ret) {
 
 static int log_not_run(int error, const char *program, const char *path, const char *what) {
         if (error == -ETIMEDOUT)
-                return log_error_errno(error, "%s: checking its %s file system takes too long; run %s by hand, or use "
-                                       "--read-only", path, what, program);
+                return log_error_errno(error,
+                                       "%s: checking its %s file system takes too long; run %s by hand, or use "
+                                       "--read-only",
+                                       path, what, program);
         if (error == -ECANCELED)
                 return log_error_errno(error, "%s: stopped while its %s file system was checked", path, what);
         return log_error_errno(error, "%s: cannot check its %s file system with %s: %m", path, what, program);
@@ -292,7 +294,8 @@ static int refuse_others(int fd, const char *fstype, bool read_only, const char 
         if (!file_system_names_devices(fd, fstype, read_only))
                 return 0;
         return log_error_errno(-EPERM,
-                               "%s: its %s file system (%s) lies on other devices of this host too, which an image may "
+                               "%s: its %s file system (%s) lies on other devices of this host too, which an image "
+                               "may "
                                "not ask for",
                                path, what, fstype);
 }

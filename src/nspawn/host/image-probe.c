@@ -35,21 +35,18 @@ static int read_size(const char *path, int fd, uint64_t *ret) {
 static int log_unreadable(int error, const char *path, const char *allowed) {
         switch (error) {
         case -ENOMEDIUM:
-                return log_error_errno(
-                        error,
-                        "%s: there is neither a partition table nor a file system of a permitted "
-                        "type (%s) on it",
-                        path, allowed);
+                return log_error_errno(error,
+                                       "%s: there is neither a partition table nor a file system of a permitted "
+                                       "type (%s) on it",
+                                       path, allowed);
         case -ESPIPE:
                 return log_error_errno(error, "%s is truncated: its partitions reach beyond its end", path);
         case -EBADMSG:
                 return log_error_errno(error, "%s: its partition table is damaged", path);
         case -ENOTUNIQ:
-                return log_error_errno(
-                        error, "%s: it bears signs of more than one file system; see wipefs(8)", path);
+                return log_error_errno(error, "%s: it bears signs of more than one file system; see wipefs(8)", path);
         case -ENOPKG:
-                return log_error_errno(error,
-                                       "disk images take libblkid (libblkid.so.1), which is not installed");
+                return log_error_errno(error, "disk images take libblkid (libblkid.so.1), which is not installed");
         default:
                 return log_error_errno(error, "%s: cannot read it: %m", path);
         }
@@ -70,8 +67,8 @@ static ImageProtection encryption_of(int fd, const Partition *partition) {
         LuksHeader header;
 
         return luks_header_read(fd, partition->offset, &header) >= 0 && header.integrity
-                       ? PROTECTION_ENCRYPTED_WITH_INTEGRITY
-                       : PROTECTION_ENCRYPTED;
+                ? PROTECTION_ENCRYPTED_WITH_INTEGRITY
+                : PROTECTION_ENCRYPTED;
 }
 
 static ImageProtection protection_of(const ImagePlan *plan, ImagePlace place, const RootHashes *hashes, int fd) {

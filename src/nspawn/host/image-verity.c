@@ -40,8 +40,9 @@ static char *path_beside(const char *image, const char *suffix) {
         const char *raw = endswith(image, ".raw");
         char *path;
 
-        return asprintf(&path, "%.*s%s", (int) (raw ? (size_t) (raw - image) : strlen(image)), image, suffix) < 0 ? NULL
-                                                                                                                  : path;
+        return asprintf(&path, "%.*s%s", (int) (raw ? (size_t) (raw - image) : strlen(image)), image, suffix) < 0
+                ? NULL
+                : path;
 }
 
 /* 1 and what is in it, 0 if there is no such file. Logs. */
@@ -75,7 +76,8 @@ static int hash_of_attribute(const char *image, size_t kind, RootHash *hash) {
         if (n < 0 && (errno == ENODATA || errno == EOPNOTSUPP))
                 return 0;
         if (n < 0)
-                return log_error_errno(-errno, "%s: its attribute %s cannot be read: %m", image, kinds[kind].attribute);
+                return log_error_errno(-errno, "%s: its attribute %s cannot be read: %m", image,
+                                       kinds[kind].attribute);
         text[n] = 0;
         return take_hash(image, kinds[kind].attribute, text, kinds[kind].of, hash);
 }
@@ -110,7 +112,8 @@ static int signature_given(const SourceConfig *source, RootHash *hash) {
         if (text)
                 r = base64_decode(text, strlen(text), &hash->signature, &hash->signature_size);
         else {
-                r = read_file_at(AT_FDCWD, source->root_hash_signature, SIGNATURE_SIZE_MAX, &data, &hash->signature_size);
+                r = read_file_at(AT_FDCWD, source->root_hash_signature, SIGNATURE_SIZE_MAX, &data,
+                                 &hash->signature_size);
                 if (r >= 0)
                         hash->signature = (uint8_t *) data;
         }
@@ -165,8 +168,9 @@ static int read_signature(int image_fd, const Partition *p, RootHashOf of, RootH
                 log_debug("partition %i holds no signature", p->number);
                 return 0;
         }
-        *ret = (RootHash){ .of = of, .size = s.root_hash_size, .signature = s.signature,
-                           .signature_size = s.signature_size };
+        *ret = (RootHash){
+                .of = of, .size = s.root_hash_size, .signature = s.signature, .signature_size = s.signature_size
+        };
         memcpy(ret->bytes, s.root_hash, s.root_hash_size);
         return 1;
 }
@@ -177,7 +181,8 @@ static void keep(RootHashes *hashes, RootHash *found) {
 
         if (!given)
                 hashes->items[hashes->n_items++] = TAKE(*found, (RootHash){});
-        else if (!given->signature && given->size == found->size && memcmp(given->bytes, found->bytes, found->size) == 0) {
+        else if (!given->signature && given->size == found->size &&
+                 memcmp(given->bytes, found->bytes, found->size) == 0) {
                 given->signature = TAKE_PTR(found->signature);
                 given->signature_size = found->signature_size;
         }
@@ -223,7 +228,8 @@ int image_verity_find(const char *path, const SourceConfig *source, int image_fd
                         r = find_data(path, source, is_file, &ret->data_path);
         }
         if (r >= 0 && hashes->n_items == 0 && (source->root_hash_signature || source->verity_data))
-                return log_error_errno(-ENOKEY, "%s: what is checked with %s takes a root hash: give it with --root-hash=",
+                return log_error_errno(-ENOKEY,
+                                       "%s: what is checked with %s takes a root hash: give it with --root-hash=",
                                        path, source->root_hash_signature ? "--root-hash-sig=" : "--verity-data=");
         hashes->elsewhere = ret->data_path;
         return r < 0 ? r : find_signatures(image_fd, table, hashes);

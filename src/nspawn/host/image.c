@@ -54,15 +54,13 @@ int image_open(const char *path, bool *read_only) {
         if (path_fd < 0 || fstat(path_fd, &st) < 0)
                 return log_error_errno(-errno, "%s: %m", path);
         if (S_ISDIR(st.st_mode))
-                return log_error_errno(-EISDIR,
-                                       "%s: this is a directory; directory trees go with --directory=", path);
+                return log_error_errno(-EISDIR, "%s: this is a directory; directory trees go with --directory=", path);
         if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
                 return log_error_errno(-EBADF, "%s: this is neither a disk image nor a disk", path);
         if (S_ISREG(st.st_mode) && st.st_size == 0)
                 return log_error_errno(-ENOMEDIUM, "%s: this image is empty", path);
 
-        fd = only_read ? open_checked(path, path_fd, O_RDONLY)
-                       : open_writable(path, path_fd, st.st_mode, &only_read);
+        fd = only_read ? open_checked(path, path_fd, O_RDONLY) : open_writable(path, path_fd, st.st_mode, &only_read);
         if (fd == -EBUSY)
                 return fd; /* was explained */
         if (fd < 0)
@@ -138,11 +136,11 @@ static int attach(const char *path, const LoopRequest *request) {
         int r = loop_attach(request);
 
         if (r == -ENOENT || r == -EPERM || r == -EACCES)
-                return log_error_errno(
-                        r,
-                        "%s: no loop device can be had here: /dev/loop-control and the block devices of "
-                        "number 7 must be there and permitted: %m",
-                        path);
+                return log_error_errno(r,
+                                       "%s: no loop device can be had here: /dev/loop-control and the block devices "
+                                       "of "
+                                       "number 7 must be there and permitted: %m",
+                                       path);
         if (r == -EBUSY || r == -EAGAIN)
                 return log_error_errno(r, "%s: no loop device is free", path);
         return r < 0 ? log_error_errno(r, "%s: cannot attach a loop device: %m", path) : r;

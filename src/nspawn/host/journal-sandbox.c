@@ -58,6 +58,7 @@ void journal_sandbox_user(uid_t *ret_uid, gid_t *ret_gid) {
 
 int journal_sandbox_filter(bool disabled, SeccompProgram *ret) {
         /* Of what any guest may call. Its socket is there, and so is its file system. */
+        /* clang-format off */
         static char *const deny[] = {
                 "@aio", "@chown", "@keyring", "@memlock", "@mount", "@setuid", "@ipc", "@raw-io", "@module", "@debug",
                 "socket", "socketpair", "connect", "bind", "listen", "sendmsg", "sendmmsg", "sendto",
@@ -65,6 +66,7 @@ int journal_sandbox_filter(bool disabled, SeccompProgram *ret) {
                 "unshare", "setns", "fork", "vfork", "execveat", "kill", "tkill", "rt_sigqueueinfo", "pidfd_open",
                 "setxattr", "lsetxattr", "name_to_handle_at", "landlock_create_ruleset", "inotify_init1", NULL,
         };
+        /* clang-format on */
         const SeccompPolicy policy = { .deny = deny, .disabled = disabled };
 
         return seccomp_for(&policy, ret);
@@ -211,7 +213,7 @@ static int become(const JournalSandbox *s) {
         const char *wanted = log_get_max_level() >= LOG_DEBUG ? "info" : "warning";
         char output[512], split[32], pid[32], level[32];
         char *argv[] = { (char *) user_name, output, split, NULL };
-        char *environment[] = { (char *) "LISTEN_FDS=1", pid, level, (char *) "SYSTEMD_LOG_TARGET=console",
+        char *environment[] = { (char *) "LISTEN_FDS=1",   pid, level, (char *) "SYSTEMD_LOG_TARGET=console",
                                 (char *) "LC_ALL=C.UTF-8", NULL };
 
         (void) snprintf(output, sizeof(output), "--output=/" DIRECTORY "%s%s", s->file ? "/" : "", s->file ?: "");

@@ -14,13 +14,13 @@
 
 typedef struct JournalSandbox {
         const char *program;
-        const char *machine;    /* what the files are named after */
-        const char *file;       /* the name of the only one, or NULL */
-        const char *settings;   /* for its journal-remote.conf */
+        const char *machine;  /* what the files are named after */
+        const char *file;     /* the name of the only one, or NULL */
+        const char *settings; /* for its journal-remote.conf */
         const SeccompProgram *filter;
-        int directory_mount_fd; /* a detached mount of the directory that it writes to */
+        int directory_mount_fd;   /* a detached mount of the directory that it writes to */
         int listen_fd, output_fd; /* the socket; what it has to say */
-        uid_t uid;              /* whom it runs as, and whom the mount shows its files to belong to */
+        uid_t uid;                /* whom it runs as, and whom the mount shows its files to belong to */
         gid_t gid;
 } JournalSandbox;
 

@@ -163,8 +163,10 @@ static int open_directory(UndoLog *undo, const char *path, JournalTarget *target
                 return log_error_errno(r, "--forward-journal=%s: cannot make this directory: %m", path);
         target->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (target->directory_fd < 0 && errno == ENOTDIR)
-                return log_error_errno(-ENOTDIR, "--forward-journal=%s: is no directory, and a file has to be named "
-                                                 "something" SUFFIX, path);
+                return log_error_errno(-ENOTDIR,
+                                       "--forward-journal=%s: is no directory, and a file has to be named "
+                                       "something" SUFFIX,
+                                       path);
         if (target->directory_fd < 0 || fstat(target->directory_fd, &st) < 0)
                 return log_error_errno(-errno, "--forward-journal=%s: %m", path);
         target->owner = st.st_uid;
@@ -178,7 +180,8 @@ static int find_owner(const char *path, JournalTarget *target) {
 
         if (fstatat(target->holder_fd, target->file, &st, AT_SYMLINK_NOFOLLOW) >= 0 && !S_ISREG(st.st_mode))
                 return log_error_errno(-EEXIST, "--forward-journal=%s: is no regular file", path);
-        if (fstatat(target->holder_fd, target->file, &st, AT_SYMLINK_NOFOLLOW) < 0 && fstat(target->holder_fd, &st) < 0)
+        if (fstatat(target->holder_fd, target->file, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+            fstat(target->holder_fd, &st) < 0)
                 return log_error_errno(-errno, "--forward-journal=%s: %m", path);
         target->owner = st.st_uid;
         target->group = st.st_gid;
@@ -203,8 +206,9 @@ static int open_file(Temporaries *temporaries, const char *path, JournalTarget *
         r = temporary_make_beside(temporaries, path, &directory);
         if (r >= 0)
                 target->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (r >= 0 && (target->directory_fd < 0 || fchown(target->directory_fd, target->owner, target->group) < 0 ||
-                       fchmod(target->directory_fd, 0700) < 0))
+        if (r >= 0 &&
+            (target->directory_fd < 0 || fchown(target->directory_fd, target->owner, target->group) < 0 ||
+             fchmod(target->directory_fd, 0700) < 0))
                 r = -errno;
         if (r >= 0)
                 r = for_each(target, target->holder_fd, take_in);

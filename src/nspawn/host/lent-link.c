@@ -48,8 +48,8 @@ static void remove_foreign_altnames(Netlink *nl, const LinkInfo *info, char *con
 /* Where altnames do not move with their link (kernels before 6.7, and fixed stable ones), or were removed. */
 static void restore_altnames(Netlink *nl, const LinkInfo *info, char *const *altnames) {
         STRV_FOREACH(name, altnames)
-                if (!strv_find(info->altnames, *name))
-                        link_add_altname(nl, info, *name);
+        if (!strv_find(info->altnames, *name))
+                link_add_altname(nl, info, *name);
 }
 
 /* Returns 1 if the link has its old name, 0 if it had to take another. */

@@ -18,8 +18,7 @@ void link_add_altname(Netlink *nl, const LinkInfo *info, const char *altname) {
         netlink_add_altname(nl, info->ifindex, altname);
         r = netlink_flush(nl);
         if (r < 0)
-                (void) log_warning_errno(r, "cannot call network interface %s %s, too: %m", info->name,
-                                         altname);
+                (void) log_warning_errno(r, "cannot call network interface %s %s, too: %m", info->name, altname);
 }
 
 int link_delete(Netlink *nl, int ifindex) {

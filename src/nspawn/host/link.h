@@ -22,8 +22,8 @@ typedef struct MadeLink {
         struct ether_addr address;
 } MadeLink;
 
-int link_register_deletion(UndoLog *undo, const char *name, undo_function_t function, const LinkInfo *info)
-        _must_check_;
+int link_register_deletion(UndoLog *undo, const char *name, undo_function_t function,
+                           const LinkInfo *info) _must_check_;
 
 /* What has its index now, by a socket of its own: 1, or 0 if that is nothing or of another kind. An index may have
  * passed to another link since ours went away by itself, so the caller compares more. Silent. */

@@ -46,8 +46,7 @@ static const DeviceRule machine_devices[] = {
         { DEVICE_CHAR, 136, DEVICE_ANY, DEVICE_RW }, /* pts/N */
         { DEVICE_CHAR, 10, 200, DEVICE_RWM },        /* net/tun */
         { DEVICE_CHAR, 10, 229, DEVICE_RWM },        /* fuse */
-        { DEVICE_CHAR, 0, 0, DEVICE_RWM },
-        { DEVICE_BLOCK, 0, 0, DEVICE_RWM },
+        { DEVICE_CHAR, 0, 0, DEVICE_RWM },           { DEVICE_BLOCK, 0, 0, DEVICE_RWM },
 };
 
 static void machine_cgroup_close(MachineCgroup *cgroup) {
@@ -217,8 +216,8 @@ int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machin
         cgroup->in_scope = unit_path;
         r = make_payload(cgroup, machine, unit_path, &path);
         if (r < 0)
-                return log_error_errno(r, "cannot make a cgroup for the machine%s%s: %m",
-                                       unit_path ? " in " : "", unit_path ?: "");
+                return log_error_errno(r, "cannot make a cgroup for the machine%s%s: %m", unit_path ? " in " : "",
+                                       unit_path ?: "");
         r = undo_add(undo, "cgroup", undo_machine_cgroup, cgroup);
         if (r < 0)
                 return r;
@@ -268,7 +267,8 @@ int machine_cgroup_limit(const MachineCgroup *cgroup, char *const *limits) {
                 if (r == -ENOENT)
                         return log_error_errno(r,
                                                "linux.resources: the machine's control group has no %s: the kernel "
-                                               "does not know it, or the controller is not passed on to us (a scope or "
+                                               "does not know it, or the controller is not passed on to us (a scope "
+                                               "or "
                                                "a unit with Delegate=yes has it)",
                                                file);
                 if (r < 0)

@@ -11,17 +11,17 @@
 
 typedef struct MachineCgroup {
         int base_fd;
-        int payload_fd;    /* for CLONE_INTO_CGROUP */
-        int supervisor_fd; /* for CLONE_INTO_CGROUP */
-        int program_fd;    /* of the device rules */
-        char *record;      /* the cgroup2 path that the reversal removes */
-        bool own_base;     /* the base is "nspawn-NAME", which nobody else has a say in */
-        bool in_scope;     /* the base is the cgroup of a scope that was made for this machine */
+        int payload_fd;      /* for CLONE_INTO_CGROUP */
+        int supervisor_fd;   /* for CLONE_INTO_CGROUP */
+        int program_fd;      /* of the device rules */
+        char *record;        /* the cgroup2 path that the reversal removes */
+        bool own_base;       /* the base is "nspawn-NAME", which nobody else has a say in */
+        bool in_scope;       /* the base is the cgroup of a scope that was made for this machine */
         bool needs_settling; /* our own process sits in the base, see machine_cgroup_settle() */
-        int device_error;  /* 0, or why the guest has no device rules: -EOPNOTSUPP, -EPERM */
+        int device_error;    /* 0, or why the guest has no device rules: -EOPNOTSUPP, -EPERM */
 } MachineCgroup;
 
-#define MACHINE_CGROUP_NONE                                                                                  \
+#define MACHINE_CGROUP_NONE                                                                                           \
         ((MachineCgroup){ .base_fd = -EBADF, .payload_fd = -EBADF, .supervisor_fd = -EBADF, .program_fd = -EBADF })
 
 /* Makes them. unit_path is the cgroup2 path of a scope that was made for this machine. NULL: our own cgroup

@@ -52,8 +52,7 @@ int machine_lock_name(UndoLog *undo, MachineLock *lock, const char *machine) {
                 return log_oom();
         r = lock_file_take(root_fd, file, LOCK_EXCLUSIVE, TIMEOUT_USEC, &lock->name);
         if (r == -EBUSY)
-                return log_error_errno(r, "a machine named %s is already running; choose another with -M",
-                                       machine);
+                return log_error_errno(r, "a machine named %s is already running; choose another with -M", machine);
         if (r < 0)
                 return log_error_errno(r, "cannot take the lock %s/%s: %m", RUNTIME_ROOT, file);
         return undo_add(undo, "machine name lock", undo_machine_lock, &lock->name);
@@ -120,8 +119,7 @@ static void release_tree(MachineLock *lock) {
         lock_file_release(&lock->backing);
 }
 
-static int take_tree(MachineLock *lock, const char *directory, int tree_fd, LockMode mode,
-                     uint64_t timeout_usec) {
+static int take_tree(MachineLock *lock, const char *directory, int tree_fd, LockMode mode, uint64_t timeout_usec) {
         LoopBacking id;
         struct stat st;
         int r = -ENOENT; /* no lock files in /dev */

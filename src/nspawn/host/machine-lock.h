@@ -8,9 +8,9 @@
 #include "lock-file.h"
 
 typedef struct MachineLock {
-        LockFile name;   /* RUNTIME_ROOT/.#NAME.lck */
-        LockFile beside; /* .#BASENAME.lck in the directory that holds the tree */
-        LockFile inode;  /* /run/systemd/nspawn/locks/inode-DEV:INO or block-MAJ:MIN */
+        LockFile name;    /* RUNTIME_ROOT/.#NAME.lck */
+        LockFile beside;  /* .#BASENAME.lck in the directory that holds the tree */
+        LockFile inode;   /* /run/systemd/nspawn/locks/inode-DEV:INO or block-MAJ:MIN */
         LockFile backing; /* the same for what is behind a loop device */
 } MachineLock;
 

@@ -62,20 +62,13 @@ static uint64_t (*dl_sd_json_variant_unsigned)(sd_json_variant *v);
 
 static int load_varlink(void) {
         static const DlSymbol symbols[] = {
-                DL_SYMBOL(sd_varlink_connect_address),
-                DL_SYMBOL(sd_varlink_close_unref),
-                DL_SYMBOL(sd_varlink_attach_event),
-                DL_SYMBOL(sd_varlink_bind_reply),
-                DL_SYMBOL(sd_varlink_set_userdata),
-                DL_SYMBOL(sd_varlink_set_relative_timeout),
-                DL_SYMBOL(sd_varlink_invoke),
-                DL_SYMBOL(sd_varlink_call),
-                DL_SYMBOL(sd_json_variant_new_string),
-                DL_SYMBOL(sd_json_variant_new_unsigned),
-                DL_SYMBOL(sd_json_variant_new_object),
-                DL_SYMBOL(sd_json_variant_new_array),
-                DL_SYMBOL(sd_json_variant_unref),
-                DL_SYMBOL(sd_json_variant_by_key),
+                DL_SYMBOL(sd_varlink_connect_address), DL_SYMBOL(sd_varlink_close_unref),
+                DL_SYMBOL(sd_varlink_attach_event),    DL_SYMBOL(sd_varlink_bind_reply),
+                DL_SYMBOL(sd_varlink_set_userdata),    DL_SYMBOL(sd_varlink_set_relative_timeout),
+                DL_SYMBOL(sd_varlink_invoke),          DL_SYMBOL(sd_varlink_call),
+                DL_SYMBOL(sd_json_variant_new_string), DL_SYMBOL(sd_json_variant_new_unsigned),
+                DL_SYMBOL(sd_json_variant_new_object), DL_SYMBOL(sd_json_variant_new_array),
+                DL_SYMBOL(sd_json_variant_unref),      DL_SYMBOL(sd_json_variant_by_key),
                 DL_SYMBOL(sd_json_variant_unsigned),
         };
 
@@ -87,7 +80,7 @@ typedef enum Step { STEP_REGISTER, STEP_LOOK, STEP_REMOVE } Step;
 
 struct MachinedLink {
         sd_event *event;
-        sd_varlink *link; /* NULL between conversations */
+        sd_varlink *link;                   /* NULL between conversations */
         const RegistrationRequest *request; /* until registered() */
         registered_t registered;
         void *userdata;
@@ -273,7 +266,7 @@ static int on_time(sd_event_source *source _unused_, uint64_t usec _unused_, voi
                 lost(l);
                 return 0;
         }
-        r = l->step == STEP_LOOK ? send_about(l, INTERFACE "List")
+        r = l->step == STEP_LOOK         ? send_about(l, INTERFACE "List")
                 : l->step == STEP_REMOVE ? send_about(l, INTERFACE "Unregister")
                                          : send_request(l);
         if (r < 0)
@@ -314,7 +307,8 @@ static void refused(MachinedLink *l, const char *error) {
                 if (l->retries++ < RETRIES_MAX)
                         return go_on(l, l->retries == LOOK_AFTER ? STEP_LOOK : STEP_REGISTER);
                 (void) snprintf(why, sizeof(why),
-                                "a machine of this name is registered already; stop it with \"machinectl terminate %s\" "
+                                "a machine of this name is registered already; stop it with \"machinectl terminate "
+                                "%s\" "
                                 "or pick another name with -M",
                                 machine);
                 return finish(l, -EEXIST, why);

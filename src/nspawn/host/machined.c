@@ -29,7 +29,7 @@
 #define MACHINED_INTERFACE "org.freedesktop.machine1.Manager"
 
 struct Registration {
-        ManagerBus *bus; /* or NULL */
+        ManagerBus *bus;                    /* or NULL */
         const RegistrationRequest *request; /* until registered() */
         registered_t registered;
         void *userdata;
@@ -59,15 +59,14 @@ static void _printf_(3, 4) fail(Registration *g, int error, const char *format, 
 }
 
 static int new_call(ManagerBus *bus, const char *member, sd_bus_message **ret) {
-        return sd_bus_message_new_method_call(manager_bus_get(bus), ret, MACHINED, MACHINED_PATH,
-                                              MACHINED_INTERFACE, member);
+        return sd_bus_message_new_method_call(manager_bus_get(bus), ret, MACHINED, MACHINED_PATH, MACHINED_INTERFACE,
+                                              member);
 }
 
-static int call_machined(Registration *g, sd_bus_message_handler_t handler, const char *member,
-                         const char *argument) {
+static int call_machined(Registration *g, sd_bus_message_handler_t handler, const char *member, const char *argument) {
         g->call = sd_bus_slot_unref(g->call);
-        return sd_bus_call_method_async(manager_bus_get(g->bus), &g->call, MACHINED, MACHINED_PATH,
-                                        MACHINED_INTERFACE, member, handler, g, "s", argument);
+        return sd_bus_call_method_async(manager_bus_get(g->bus), &g->call, MACHINED, MACHINED_PATH, MACHINED_INTERFACE,
+                                        member, handler, g, "s", argument);
 }
 
 /* "(sv)" with an array of simple values. */
@@ -75,11 +74,9 @@ static int append_array(sd_bus_message *m, const char *name, char type, const vo
         const char variant[] = { 'a', type, 0 };
         int r;
 
-        if ((r = sd_bus_message_open_container(m, 'r', "sv")) < 0 ||
-            (r = sd_bus_message_append(m, "s", name)) < 0 ||
+        if ((r = sd_bus_message_open_container(m, 'r', "sv")) < 0 || (r = sd_bus_message_append(m, "s", name)) < 0 ||
             (r = sd_bus_message_open_container(m, 'v', variant)) < 0 ||
-            (r = sd_bus_message_append_array(m, type, data, size)) < 0 ||
-            (r = sd_bus_message_close_container(m)) < 0)
+            (r = sd_bus_message_append_array(m, type, data, size)) < 0 || (r = sd_bus_message_close_container(m)) < 0)
                 return r;
         return sd_bus_message_close_container(m);
 }
@@ -89,11 +86,11 @@ static int append_with_pidfd(const RegistrationRequest *q, sd_bus_message *m) {
 
         if ((r = sd_bus_message_append(m, "s", q->machine)) < 0 ||
             (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0 ||
-            (r = append_array(m, "Id", 'y', q->uuid.bytes,
-                              sd_id128_is_null(q->uuid) ? 0 : sizeof(q->uuid.bytes))) < 0 ||
-            (r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Service", "s", q->service, "Class", "s",
-                                       "container", "LeaderPIDFD", "h", q->leader_pidfd, "RootDirectory", "s",
-                                       q->root_directory)) < 0 ||
+            (r = append_array(m, "Id", 'y', q->uuid.bytes, sd_id128_is_null(q->uuid) ? 0 : sizeof(q->uuid.bytes))) <
+                    0 ||
+            (r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Service", "s", q->service, "Class", "s", "container",
+                                       "LeaderPIDFD", "h", q->leader_pidfd, "RootDirectory", "s", q->root_directory)) <
+                    0 ||
             (r = append_array(m, "NetworkInterfaces", 'i', q->ifindices, q->n_ifindices * sizeof(int))) < 0)
                 return r;
         return sd_bus_message_close_container(m);
@@ -105,8 +102,7 @@ static int append_with_pid(const RegistrationRequest *q, sd_bus_message *m, pid_
         if ((r = sd_bus_message_append(m, "s", q->machine)) < 0 ||
             (r = sd_bus_message_append_array(m, 'y', q->uuid.bytes,
                                              sd_id128_is_null(q->uuid) ? 0 : sizeof(q->uuid.bytes))) < 0 ||
-            (r = sd_bus_message_append(m, "ssus", q->service, "container", (uint32_t) pid,
-                                       q->root_directory)) < 0)
+            (r = sd_bus_message_append(m, "ssus", q->service, "container", (uint32_t) pid, q->root_directory)) < 0)
                 return r;
         return sd_bus_message_append_array(m, 'i', q->ifindices, q->n_ifindices * sizeof(int));
 }
@@ -161,8 +157,7 @@ static int on_leader(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_
         uint32_t leader = 0;
         int r;
 
-        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "v", "u", &leader) >= 0 &&
-            leader > 0) {
+        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "v", "u", &leader) >= 0 && leader > 0) {
                 _cleanup_close_ int pidfd = process_open((pid_t) leader);
 
                 if (pidfd == -EPERM || (pidfd >= 0 && process_alive(pidfd))) {
@@ -296,8 +291,8 @@ static int send_registration(Registration *g, MachinedLink *link) {
         return r == -EOPNOTSUPP ? send_over_bus(g) : r;
 }
 
-int machined_register(ManagerBus *bus, MachinedLink *link, const RegistrationRequest *request,
-                      registered_t registered, void *userdata, Registration **ret) {
+int machined_register(ManagerBus *bus, MachinedLink *link, const RegistrationRequest *request, registered_t registered,
+                      void *userdata, Registration **ret) {
         Registration *g = calloc(1, sizeof(*g));
         int r;
 

@@ -19,8 +19,8 @@ void machined_wake(ManagerBus *bus);
  * must be in its final cgroup. What request points to must live until
  * registered() is called, which never happens from within this call. An entry whose leader is dead is
  * replaced; a living one is -EEXIST. */
-int machined_register(ManagerBus *bus, MachinedLink *link, const RegistrationRequest *request,
-                      registered_t registered, void *userdata, Registration **ret) _must_check_;
+int machined_register(ManagerBus *bus, MachinedLink *link, const RegistrationRequest *request, registered_t registered,
+                      void *userdata, Registration **ret) _must_check_;
 
 /* Removes the entry, if it was made. The reply of the bus is waited for by manager_bus_close(). */
 void machined_unregister(Registration *g);

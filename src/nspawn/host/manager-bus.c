@@ -80,20 +80,19 @@ static int start(ManagerBus *b, const char *address) {
         int r;
 
         if ((r = sd_bus_new(&b->bus)) < 0 || (r = sd_bus_set_address(b->bus, address)) < 0 ||
-            (r = sd_bus_set_bus_client(b->bus, true)) < 0 ||
-            (r = sd_bus_set_connected_signal(b->bus, true)) < 0 ||
+            (r = sd_bus_set_bus_client(b->bus, true)) < 0 || (r = sd_bus_set_connected_signal(b->bus, true)) < 0 ||
             /* The calls that end a machine are sent after the loop. */
             (r = sd_bus_set_close_on_exit(b->bus, false)) < 0 ||
             (r = sd_bus_set_allow_interactive_authorization(b->bus, isatty(STDIN_FILENO))) < 0)
                 return r;
 
         /* Both signals are made up by the library; the bus is not asked for anything. */
-        r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.DBus.Local", NULL,
-                                      "org.freedesktop.DBus.Local", "Connected", on_connected, NULL, b);
+        r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.DBus.Local", NULL, "org.freedesktop.DBus.Local",
+                                      "Connected", on_connected, NULL, b);
         if (r < 0)
                 return r;
-        r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.DBus.Local", NULL,
-                                      "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, b);
+        r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.DBus.Local", NULL, "org.freedesktop.DBus.Local",
+                                      "Disconnected", on_disconnected, NULL, b);
         if (r < 0)
                 return r;
         r = sd_bus_start(b->bus);

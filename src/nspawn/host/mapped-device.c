@@ -195,7 +195,7 @@ static void open_luks(const MappedRequest *request, Outcome *outcome) {
         loop_path(request->data_fd, device, sizeof(device));
         if (luks_header_read(request->data_fd, 0, &header) < 0)
                 header = (LuksHeader){ .version = 2 }; /* has a second copy, which may do */
-        (void) dl_crypt_metadata_locking(NULL, 0); /* nobody else writes to this device */
+        (void) dl_crypt_metadata_locking(NULL, 0);     /* nobody else writes to this device */
         r = dl_crypt_init(&cd, device);
         if (r >= 0)
                 r = dl_crypt_load(cd, header.version == 1 ? CRYPT_LUKS1 : CRYPT_LUKS2, NULL);
@@ -236,7 +236,8 @@ static void await(int pipe_fd, Outcome *ret) {
                 fail(ret, -ETIMEDOUT, "it takes more than a minute");
         else if (r < 0)
                 fail(ret, r, "interrupted");
-        else if (read(pipe_fd, ret, sizeof(*ret)) != sizeof(*ret) || ret->error > 0) /* one write: less than PIPE_BUF */
+        else if (read(pipe_fd, ret, sizeof(*ret)) != sizeof(*ret) ||
+                 ret->error > 0) /* one write: less than PIPE_BUF */
                 fail(ret, -EIO, "libcryptsetup crashed over it");
         ret->reason[sizeof(ret->reason) - 1] = 0; /* nor is what the child says believed blindly */
 }
@@ -309,7 +310,8 @@ int mapped_device_open(const MappedRequest *request, char *reason, size_t size) 
 
         r = load_cryptsetup();
         if (r < 0) {
-                (void) snprintf(reason, size, "this takes libcryptsetup (libcryptsetup.so.12), which is not installed");
+                (void) snprintf(reason, size,
+                                "this takes libcryptsetup (libcryptsetup.so.12), which is not installed");
                 return r;
         }
         r = run_child(request, &outcome);

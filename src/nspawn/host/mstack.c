@@ -120,7 +120,10 @@ static int make_entries(UndoLog *undo, MountStack *stack, MachineLock **ret_lock
         }
         for (size_t i = 0; i < n; i++) {
                 stack->entries[i] = (StackEntry){
-                        .item = &stack->plan.items[i], .fd = -EBADF, .mount_fd = -EBADF, .image = IMAGE_NONE,
+                        .item = &stack->plan.items[i],
+                        .fd = -EBADF,
+                        .mount_fd = -EBADF,
+                        .image = IMAGE_NONE,
                 };
                 locks[i] = MACHINE_LOCK_NONE;
         }
@@ -183,7 +186,8 @@ int mount_stack_clone(MountStack *stack) {
                         continue;
                 entry->mount_fd = mount_clone(entry->fd, "", true);
                 if (entry->mount_fd < 0)
-                        return log_error_errno(entry->mount_fd, "%s: cannot take a copy of the mount: %m", entry->path);
+                        return log_error_errno(entry->mount_fd, "%s: cannot take a copy of the mount: %m",
+                                               entry->path);
         }
         return 0;
 }

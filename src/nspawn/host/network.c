@@ -67,14 +67,15 @@ static int make_veth(Setup *s, const LinkOperation *op, int master, LinkInfo *re
         };
         int r;
 
-        netlink_new(s->host, &(LinkSpec){
-                .kind = "veth",
-                .name = op->host,
-                .address = &op->host_address,
-                .master = master,
-                .up = op->up,
-                .peer = &peer,
-        });
+        netlink_new(s->host,
+                    &(LinkSpec){
+                            .kind = "veth",
+                            .name = op->host,
+                            .address = &op->host_address,
+                            .master = master,
+                            .up = op->up,
+                            .peer = &peer,
+                    });
         netlink_get(s->host, 0, op->host, ret);
         r = netlink_flush(s->host);
         if (r < 0)
@@ -190,13 +191,14 @@ static int set_up_stacked(Setup *s, const LinkOperation *op) {
         r = netlink_find(s->host, 0, op->host, &lower);
         if (r < 0)
                 return link_log_error(r, s->host, "find network interface", op->host);
-        netlink_new(s->host, &(LinkSpec){
-                .kind = kinds[op->kind],
-                .name = op->guest,
-                .address = op->has_address ? &op->guest_address : NULL,
-                .netns_fd = s->netns_fd,
-                .lower = lower.ifindex,
-        });
+        netlink_new(s->host,
+                    &(LinkSpec){
+                            .kind = kinds[op->kind],
+                            .name = op->guest,
+                            .address = op->has_address ? &op->guest_address : NULL,
+                            .netns_fd = s->netns_fd,
+                            .lower = lower.ifindex,
+                    });
         r = netlink_flush(s->host);
         if (r == -EOPNOTSUPP)
                 return log_error_errno(r, "the kernel cannot put a network interface of kind %s on %s",
@@ -213,12 +215,9 @@ static int set_up_stacked(Setup *s, const LinkOperation *op) {
 }
 
 int network_setup(const NetworkPlan *plan, int netns_fd, UndoLog *undo, HostNetwork *ret) {
-        static int (*const steps[])(Setup *s, const LinkOperation *op) = {
-                [LINK_LOOPBACK] = set_up_loopback,
-                [LINK_PHYSICAL] = set_up_physical,
-                [LINK_VETH] = set_up_veth,
-                [LINK_MACVLAN] = set_up_stacked,
-                [LINK_IPVLAN] = set_up_stacked,
+        static int (*const steps[])(Setup * s, const LinkOperation *op) = {
+                [LINK_LOOPBACK] = set_up_loopback, [LINK_PHYSICAL] = set_up_physical, [LINK_VETH] = set_up_veth,
+                [LINK_MACVLAN] = set_up_stacked,   [LINK_IPVLAN] = set_up_stacked,
         };
         _cleanup_netlink_ Netlink *host = NULL, *guest = NULL;
         Setup s = { .netns_fd = netns_fd, .undo = undo };

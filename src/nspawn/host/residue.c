@@ -32,7 +32,7 @@ static const struct {
         const char *holder, *below; /* holder/NAME/below is the mount point, holder/NAME is removed */
 } directories[] = {
         { "/run/systemd/nspawn/propagate", "" },
-        { "/run/systemd/nspawn/unix-export", "" },   /* up to 260 */
+        { "/run/systemd/nspawn/unix-export", "" }, /* up to 260 */
         { "/run/systemd/nspawn", "/unix-export" },
 };
 
@@ -62,8 +62,7 @@ static int remove_directories(const char *machine) {
                 int r = remove_directory(directories[i].holder, machine, directories[i].below);
 
                 if (r < 0)
-                        (void) log_warning_errno(r, "cannot remove %s/%s: %m", directories[i].holder,
-                                                 machine);
+                        (void) log_warning_errno(r, "cannot remove %s/%s: %m", directories[i].holder, machine);
                 if (result == 0)
                         result = MIN(r, 0);
         }
@@ -90,8 +89,7 @@ static int remove_recorded(const char *machine, int runtime_fd) {
         if (runtime_record_read(runtime_fd, RUNTIME_RECORD_CGROUP, &cgroup) >= 0)
                 r = machine_cgroup_remove(cgroup);
         if (r < 0)
-                (void) log_warning_errno(r, "cannot remove the cgroup %s, left by %s: %m", cgroup,
-                                         machine);
+                (void) log_warning_errno(r, "cannot remove the cgroup %s, left by %s: %m", cgroup, machine);
         k = ports_remove_recorded(machine, runtime_fd);
         if (k < 0)
                 (void) log_warning_errno(k, "cannot remove the forwarding of ports, left by %s: %m", machine);

@@ -37,10 +37,10 @@ static int make_and_open(int dir_fd, const char *name) {
 }
 
 static int log_cannot_make(int error, const char *slash, const char *machine) {
-        const char *hint = error == -ENOSPC || error == -EDQUOT ? "; make some room there" :
-                           error == -EROFS                      ? "; a writable /run is needed" :
-                           error == -EACCES                     ? "; run this as root" :
-                                                                  "";
+        const char *hint = error == -ENOSPC || error == -EDQUOT ? "; make some room there"
+                : error == -EROFS                               ? "; a writable /run is needed"
+                : error == -EACCES                              ? "; run this as root"
+                                                                : "";
 
         return log_error_errno(error, "cannot create %s%s%s: %m%s", RUNTIME_ROOT, slash, machine, hint);
 }

@@ -9,9 +9,9 @@
 #define RUNTIME_ROOT "/run/nspawn"
 
 /* Records: what each one's text is. */
-#define RUNTIME_RECORD_CGROUP "cgroup" /* cgroup2 path of what we made and must kill and remove */
-#define RUNTIME_RECORD_TREE "tree"     /* the tree whose locks the machine holds; with "-0" and on: of several */
-#define RUNTIME_RECORD_USERS "users"   /* base of the range of users that the machine has locked */
+#define RUNTIME_RECORD_CGROUP "cgroup"       /* cgroup2 path of what we made and must kill and remove */
+#define RUNTIME_RECORD_TREE "tree"           /* the tree whose locks the machine holds; with "-0" and on: of several */
+#define RUNTIME_RECORD_USERS "users"         /* base of the range of users that the machine has locked */
 #define RUNTIME_RECORD_MAPPED "mapped"       /* with "-0" and on: names of devices on top of partitions of images */
 #define RUNTIME_RECORD_QUESTION "question"   /* the file by which password agents are asked */
 #define RUNTIME_RECORD_TEMPORARY "temporary" /* with "-0" and on: directories that go with the machine */

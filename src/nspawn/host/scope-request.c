@@ -48,8 +48,7 @@ static int append_processes(const ScopeRequest *q, unsigned with, sd_bus_message
 
                 if (pid < 0)
                         return pid;
-                r = pidfds ? sd_bus_message_append(m, "h", fd) :
-                             sd_bus_message_append(m, "u", (uint32_t) pid);
+                r = pidfds ? sd_bus_message_append(m, "h", fd) : sd_bus_message_append(m, "u", (uint32_t) pid);
                 if (r < 0)
                         return r;
         }
@@ -67,15 +66,15 @@ static int append_fixed(const ScopeRequest *q, unsigned with, sd_bus_message *m)
         /* mixed: the manager asks the supervisor by RequestStop and sends no signal of its own until the
          * time is over. AddRef would only keep the unit's name taken after the last process has gone. */
         r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", text, "Delegate", "b", true,
-                                  "CollectMode", "s", "inactive-or-failed", "Slice", "s",
-                                  q->slice ?: "machine.slice", "KillMode", "s", "mixed");
+                                  "CollectMode", "s", "inactive-or-failed", "Slice", "s", q->slice ?: "machine.slice",
+                                  "KillMode", "s", "mixed");
         if (r >= 0 && q->kill_signal > 0)
                 r = sd_bus_message_append(m, "(sv)", "KillSignal", "i", (int32_t) q->kill_signal);
         if (r >= 0 && q->stop_timeout_usec > 0)
                 r = sd_bus_message_append(m, "(sv)", "TimeoutStopUSec", "t",
-                                          q->stop_timeout_usec >= UINT64_MAX - STOP_MARGIN_USEC ?
-                                                  UINT64_MAX :
-                                                  q->stop_timeout_usec + STOP_MARGIN_USEC);
+                                          q->stop_timeout_usec >= UINT64_MAX - STOP_MARGIN_USEC
+                                                  ? UINT64_MAX
+                                                  : q->stop_timeout_usec + STOP_MARGIN_USEC);
         if (r >= 0 && q->coredump_receive && (with & SCOPE_WITH_COREDUMP_RECEIVE))
                 r = sd_bus_message_append(m, "(sv)", "CoredumpReceive", "b", true);
         return r;
@@ -91,8 +90,7 @@ static int append_devices(const ScopeRequest *q, sd_bus_message *m) {
         int r;
 
         /* The machine's own cgroup is restricted anyway, so the manager need not load another program. */
-        if (!unit_property_given(q->properties, "DevicePolicy") &&
-            !unit_property_given(q->properties, "DeviceAllow"))
+        if (!unit_property_given(q->properties, "DevicePolicy") && !unit_property_given(q->properties, "DeviceAllow"))
                 return 0;
         for (size_t i = 0; i < ELEMENTSOF(usual); i++)
                 if ((r = unit_property_append(m, usual[i])) < 0)
@@ -115,7 +113,7 @@ int scope_request_append(const ScopeRequest *request, unsigned with, sd_bus_mess
             (r = append_devices(request, m)) < 0)
                 return r;
         STRV_FOREACH(p, request->properties)
-                if ((r = unit_property_append(m, *p)) < 0)
-                        return r;
+        if ((r = unit_property_append(m, *p)) < 0)
+                return r;
         return 0;
 }

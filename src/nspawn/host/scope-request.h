@@ -10,11 +10,11 @@
 #include "macros.h"
 
 typedef struct ScopeRequest {
-        const char *machine;        /* a valid machine name */
-        const char *slice;          /* NULL: machine.slice */
-        char *const *properties;    /* --property=, NAME=VALUE */
-        char *const *devices;       /* "PATH ACCESS" the machine needs besides the usual ones; see below */
-        const int *pidfds;          /* the processes that go into the scope: at least one, all alive */
+        const char *machine;     /* a valid machine name */
+        const char *slice;       /* NULL: machine.slice */
+        char *const *properties; /* --property=, NAME=VALUE */
+        char *const *devices;    /* "PATH ACCESS" the machine needs besides the usual ones; see below */
+        const int *pidfds;       /* the processes that go into the scope: at least one, all alive */
         size_t n_pidfds;
         int kill_signal;            /* 0: the manager's default */
         uint64_t stop_timeout_usec; /* after it our own supervisor kills; 0: the manager's default */

@@ -41,10 +41,10 @@ struct Scope {
         const ScopeRequest *request; /* until started() */
         ScopeEvents events;
         char unit[SCOPE_NAME_MAX];
-        char *path;                 /* of the unit's object */
-        char *manager;              /* unique bus name of the manager */
-        char *job;                  /* path of the job we wait for, or NULL */
-        bool clearing;              /* that job removes a stale scope */
+        char *path;    /* of the unit's object */
+        char *manager; /* unique bus name of the manager */
+        char *job;     /* path of the job we wait for, or NULL */
+        bool clearing; /* that job removes a stale scope */
         bool up;
         unsigned with;
         unsigned retries;
@@ -65,8 +65,8 @@ static int call_match(Scope *s, const char *member, sd_bus_message_handler_t han
                         "interface='" MANAGER_INTERFACE "',member='JobRemoved',arg2='%s'",
                         s->unit);
         return sd_bus_call_method_async(manager_bus_get(s->bus), handler ? &s->match_call : NULL,
-                                        "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                        "org.freedesktop.DBus", member, handler, s, "s", match);
+                                        "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                        member, handler, s, "s", match);
 }
 
 static void finish(Scope *s, int error, const char *why) {
@@ -93,15 +93,14 @@ static void _printf_(3, 4) fail(Scope *s, int error, const char *format, ...) {
         finish(s, error < 0 ? error : -EIO, why);
 }
 
-static int call_manager(Scope *s, sd_bus_message_handler_t handler, const char *member, const char *types,
-                        ...) {
+static int call_manager(Scope *s, sd_bus_message_handler_t handler, const char *member, const char *types, ...) {
         va_list ap;
         int r;
 
         s->call = sd_bus_slot_unref(s->call);
         va_start(ap, types);
-        r = sd_bus_call_method_asyncv(manager_bus_get(s->bus), &s->call, MANAGER, MANAGER_PATH,
-                                      MANAGER_INTERFACE, member, handler, s, types, ap);
+        r = sd_bus_call_method_asyncv(manager_bus_get(s->bus), &s->call, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
+                                      member, handler, s, types, ap);
         va_end(ap);
         if (r < 0)
                 fail(s, r, "cannot call the manager's %s(): %s", member, strerror(-r));
@@ -114,8 +113,8 @@ static int build_start(Scope *s) {
         int r;
 
         s->start_call = sd_bus_message_unref(s->start_call);
-        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH,
-                                           MANAGER_INTERFACE, "StartTransientUnit");
+        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
+                                           "StartTransientUnit");
         if (r < 0)
                 return r;
         s->start_call = m;
@@ -177,8 +176,7 @@ static int ask(Scope *s, const char *interface, const char *property, sd_bus_mes
 
         s->call = sd_bus_slot_unref(s->call);
         r = sd_bus_call_method_async(manager_bus_get(s->bus), &s->call, MANAGER, s->path,
-                                     "org.freedesktop.DBus.Properties", "Get", handler, s, "ss", interface,
-                                     property);
+                                     "org.freedesktop.DBus.Properties", "Get", handler, s, "ss", interface, property);
         if (r < 0)
                 fail(s, r, "%s", strerror(-r));
         return 0;
@@ -192,8 +190,7 @@ static int on_slice(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_)
             (sd_bus_message_read(m, "v", "s", &found) >= 0 && isempty(found)))
                 retry_soon(s); /* a unit that has gone has no slice */
         else if (!streq(found, own ?: s->request->slice ?: "machine.slice"))
-                fail(s, -EEXIST,
-                     "a unit of this name exists and is not a machine's; pick another name with -M");
+                fail(s, -EEXIST, "a unit of this name exists and is not a machine's; pick another name with -M");
         else {
                 s->clearing = true;
                 (void) call_manager(s, on_stop_reply, "StopUnit", "ss", s->unit, "replace");
@@ -254,8 +251,7 @@ static int on_examined(sd_bus_message *m, void *userdata, sd_bus_error *e _unuse
 
         if (streq(active, "failed"))
                 (void) sd_bus_call_method_async(manager_bus_get(s->bus), NULL, MANAGER, MANAGER_PATH,
-                                                MANAGER_INTERFACE, "ResetFailedUnit", NULL, NULL, "s",
-                                                s->unit);
+                                                MANAGER_INTERFACE, "ResetFailedUnit", NULL, NULL, "s", s->unit);
         else if (!streq(active, "inactive"))
                 return ask(s, SCOPE_INTERFACE, "Controller", on_controller);
         retry_soon(s);
@@ -369,8 +365,8 @@ static void verify_sender(Scope *s, const char *sender) {
         free(s->manager);
         s->manager = strdup(sender);
         (void) sd_bus_call_method_async(manager_bus_get(s->bus), &s->owner_call, "org.freedesktop.DBus",
-                                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
-                                        on_owner, s, "s", MANAGER);
+                                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner", on_owner, s,
+                                        "s", MANAGER);
 }
 
 static void stop_requested(Scope *s, sd_bus_message *m) {
@@ -433,12 +429,11 @@ static int listen_and_schedule(Scope *s) {
             (r = sd_bus_add_filter(bus, &s->filter, on_message, s)) < 0 ||
             (r = call_match(s, "AddMatch", on_match_added)) < 0)
                 return r;
-        r = sd_event_add_time_relative(manager_bus_event(s->bus), &s->deadline, CLOCK_MONOTONIC,
-                                       START_TIMEOUT_USEC, 1000000, on_deadline, s);
+        r = sd_event_add_time_relative(manager_bus_event(s->bus), &s->deadline, CLOCK_MONOTONIC, START_TIMEOUT_USEC,
+                                       1000000, on_deadline, s);
         if (r < 0)
                 return r;
-        return sd_event_add_time_relative(manager_bus_event(s->bus), &s->retry, CLOCK_MONOTONIC, 0, 1,
-                                          on_begin, s);
+        return sd_event_add_time_relative(manager_bus_event(s->bus), &s->retry, CLOCK_MONOTONIC, 0, 1, on_begin, s);
 }
 
 int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents *events, Scope **ret) {
@@ -472,8 +467,8 @@ static void farewell(Scope *s, const char *member, const char *types, ...) {
         int r;
 
         va_start(ap, types);
-        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH,
-                                           MANAGER_INTERFACE, member);
+        r = sd_bus_message_new_method_call(manager_bus_get(s->bus), &m, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
+                                           member);
         if (r >= 0)
                 r = sd_bus_message_appendv(m, types, ap);
         va_end(ap);

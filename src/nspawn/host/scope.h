@@ -29,8 +29,7 @@ typedef struct ScopeEvents {
  * Device access is not restricted here, the machine's own cgroup has a device program; with DevicePolicy=
  * or DeviceAllow= among the properties, the scope is restricted too: to the devices every machine has,
  * those in request->devices, and the user's. */
-int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents *events,
-                Scope **ret) _must_check_;
+int scope_start(ManagerBus *bus, const ScopeRequest *request, const ScopeEvents *events, Scope **ret) _must_check_;
 
 /* Sends what ends the scope, once: the manager shall no longer ask us, and kill whatever is left in it. The replies
  * are waited for by manager_bus_close(). */

@@ -81,8 +81,10 @@ static int make_at(const SourceConfig *source, const char *path, bool lock, bool
 static int put_in_place(const char *path, const char *place) {
         if (rmdir(place) < 0 && errno != ENOENT) {
                 if (errno == EBUSY)
-                        return log_error_errno(-EBUSY, "%s is a mount point, and a copy cannot take its place; give a "
-                                               "directory in it", place);
+                        return log_error_errno(-EBUSY,
+                                               "%s is a mount point, and a copy cannot take its place; give a "
+                                               "directory in it",
+                                               place);
                 return log_error_errno(-errno, "cannot replace %s: %m", place);
         }
         if (renameat2(AT_FDCWD, path, AT_FDCWD, place, RENAME_NOREPLACE) < 0)

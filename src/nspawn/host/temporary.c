@@ -59,7 +59,8 @@ int temporary_reserve(Temporaries *t, const char *parent, const char *label, cha
 
         if (getrandom(&random, sizeof(random), 0) != sizeof(random))
                 return errno_or_eio();
-        if (asprintf(&path, "%s/.#%s.%016llx", streq(parent, "/") ? "" : parent, label, (unsigned long long) random) < 0)
+        if (asprintf(&path, "%s/.#%s.%016llx", streq(parent, "/") ? "" : parent, label, (unsigned long long) random) <
+            0)
                 return -ENOMEM;
         r = record(t, path);
         if (r < 0)

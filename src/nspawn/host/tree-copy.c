@@ -41,7 +41,8 @@ static int log_failure(int error, const TreeCopy *copy, const CopyProgress *prog
                 return log_error_errno(error, "cannot copy %s: its directories are nested too deeply", copy->from);
         if (error == -EOPNOTSUPP)
                 return log_error_errno(error,
-                                       "cannot copy %s%s%s: where the copy goes, the file system cannot store all of its "
+                                       "cannot copy %s%s%s: where the copy goes, the file system cannot store all of "
+                                       "its "
                                        "attributes",
                                        copy->from, slash, progress->path);
         return log_error_errno(error, "cannot copy %s%s%s: %m", copy->from, slash, progress->path);
@@ -106,6 +107,7 @@ int tree_snapshot(int tree_fd, const char *path) {
                 return TAKE_FD(holder);
         r = btrfs_snapshot(tree_fd, holder, name);
         if (r < 0)
-                return is_impossible(r) ? log_debug_errno(-EOPNOTSUPP, "no snapshot at %s: %s", path, strerror(-r)) : r;
+                return is_impossible(r) ? log_debug_errno(-EOPNOTSUPP, "no snapshot at %s: %s", path, strerror(-r))
+                                        : r;
         return open_made(holder, name);
 }

@@ -20,7 +20,7 @@ typedef struct Property Property;
 typedef int (*append_t)(sd_bus_message *m, const Property *p, const char *value);
 
 struct Property {
-        const char *name;     /* in unit files */
+        const char *name; /* in unit files */
         append_t append;
         const char *bus_name; /* NULL: the same */
         int arg;              /* for the append function */
@@ -202,8 +202,7 @@ static int append_bits(sd_bus_message *m, const Property *p, const char *value) 
                 used = MAX(used, last / CHAR_BIT + 1);
                 s = end;
         }
-        if ((r = open_value(m, bus_name(p), "ay")) < 0 ||
-            (r = sd_bus_message_append_array(m, 'y', bits, used)) < 0)
+        if ((r = open_value(m, bus_name(p), "ay")) < 0 || (r = sd_bus_message_append_array(m, 'y', bits, used)) < 0)
                 return r;
         return close_value(m);
 }
@@ -366,8 +365,8 @@ int unit_property_append(sd_bus_message *m, const char *assignment) {
                         continue;
                 r = properties[i].append(m, properties + i, value);
                 if (r == -EINVAL || r == -ERANGE)
-                        return log_error_errno(-EINVAL, "--property=%s: not a value that %s= takes",
-                                               assignment, properties[i].name);
+                        return log_error_errno(-EINVAL, "--property=%s: not a value that %s= takes", assignment,
+                                               properties[i].name);
                 return r < 0 ? log_error_errno(r, "--property=%s: %m", assignment) : 0;
         }
         log_error("--property=%s: %.*s= is not a property that can be set on a machine's scope", assignment,

@@ -54,8 +54,12 @@ bool mounts_keep(const MountsConfig *mounts, const char *path) {
  * has a file system of its own then.. */
 bool custom_mounts_adapt(const MountsConfig *mounts, Operation *o) {
         static const Operation own_host = {
-                .kind = OPERATION_MOUNT, .where = "/run/host", .what = "tmpfs", .options = "mode=755,size=4m,nr_inodes=1k",
-                .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME, .flags = OPERATION_EXISTING,
+                .kind = OPERATION_MOUNT,
+                .where = "/run/host",
+                .what = "tmpfs",
+                .options = "mode=755,size=4m,nr_inodes=1k",
+                .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME,
+                .flags = OPERATION_EXISTING,
         };
         const char *below_host = startswith(o->where, "/run/host");
 

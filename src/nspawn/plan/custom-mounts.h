@@ -36,5 +36,5 @@ bool custom_mount_is_inside(const CustomMount *m, const MachineConfig *config);
 const CustomMount **custom_mounts_sorted(const MountsConfig *mounts);
 
 /* Whether it can be had at all. Logs. */
-int custom_mount_check(const MachineConfig *config, const CustomMount *m, const OwnerMap *owner, uint32_t n_users)
-        _must_check_;
+int custom_mount_check(const MachineConfig *config, const CustomMount *m, const OwnerMap *owner,
+                       uint32_t n_users) _must_check_;

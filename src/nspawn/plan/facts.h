@@ -24,15 +24,15 @@ typedef struct HostUser {
 } HostUser;
 
 typedef struct HostFacts {
-        bool systemd_running;   /* the host's service manager is systemd */
-        bool have_fuse;         /* /dev/fuse can be opened */
-        bool have_tun;          /* /dev/net/tun can be opened */
-        bool have_selinux;      /* it is enabled; looked at where it is needed */
+        bool systemd_running;      /* the host's service manager is systemd */
+        bool have_fuse;            /* /dev/fuse can be opened */
+        bool have_tun;             /* /dev/net/tun can be opened */
+        bool have_selinux;         /* it is enabled; looked at where it is needed */
         bool have_user_namespaces; /* and users to pick for one; looked at for -U alone */
-        const char *os_release; /* the host's, a literal; NULL if it has none */
-        char **container_host;  /* container_host_id=… and such, from it */
-        HostIds *mapped; /* for each of the configuration's mounts whom it maps; NULL if none does */
-        HostUser *bound; /* the configuration's bind_users.names */
+        const char *os_release;    /* the host's, a literal; NULL if it has none */
+        char **container_host;     /* container_host_id=… and such, from it */
+        HostIds *mapped;           /* for each of the configuration's mounts whom it maps; NULL if none does */
+        HostUser *bound;           /* the configuration's bind_users.names */
         size_t n_bound;
         SecurityFacts security;
         NetworkFacts network;

@@ -33,23 +33,23 @@
 
 typedef enum Condition {
         ALWAYS,
-        TMPFS_TMP,       /* unless $SYSTEMD_NSPAWN_TMPFS_TMP=0; not in a bundle, which has it as it says */
-        OWN_RUN,         /* the same of /run, which a bundle's tree may have filled */
-        TREES_RUN,       /* then only what we tell the payload is a file system of its own */
+        TMPFS_TMP, /* unless $SYSTEMD_NSPAWN_TMPFS_TMP=0; not in a bundle, which has it as it says */
+        OWN_RUN,   /* the same of /run, which a bundle's tree may have filled */
+        TREES_RUN, /* then only what we tell the payload is a file system of its own */
         HOST_NETWORK,
         PRIVATE_NETWORK,
         CGROUP_NAMESPACE, /* unless $SYSTEMD_NSPAWN_USE_CGNS=0 */
         HOST_CGROUPS,
         HAVE_FUSE,
         HAVE_TUN,
-        MESSAGE_QUEUES,  /* its own, or the host's as the host's user */
-        API_READ_ONLY,   /* unless $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes */
+        MESSAGE_QUEUES, /* its own, or the host's as the host's user */
+        API_READ_ONLY,  /* unless $SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes */
         FORWARD_JOURNAL,
         NESTING,
         NESTING_HOST_NETWORK,
         NESTING_PRIVATE_NETWORK,
         SYS_NET_WRITABLE, /* /proc/sys/net is the guest's own, or was asked for */
-        SYS_READ_ONLY, /* /sys is of parts, and a bundle does not want to write there */
+        SYS_READ_ONLY,    /* /sys is of parts, and a bundle does not want to write there */
         ROOT_READ_ONLY_LAST,
 } Condition;
 
@@ -58,6 +58,7 @@ typedef struct Row {
         Operation operation;
 } Row;
 
+/* clang-format off */
 #define MOUNT(c, path, type, opts, attrs)                                                                    \
         { c, { .kind = OPERATION_MOUNT, .where = path, .what = type, .options = opts, .attributes = attrs } }
 #define DIRECTORY(c, path, m) { c, { .kind = OPERATION_DIRECTORY, .where = path, .mode = m } }
@@ -158,6 +159,7 @@ static const Row last_rows[] = {
         { SYS_READ_ONLY, { .kind = OPERATION_REMOUNT, .where = "/sys", .attributes = RO } },
         { ROOT_READ_ONLY_LAST, { .kind = OPERATION_REMOUNT, .where = "/", .attributes = RO } },
 };
+/* clang-format on */
 
 static bool applies(Condition condition, const MachineConfig *config, const HostFacts *facts) {
         const ApiVfsWritable writable = config->env.api_vfs_writable;
@@ -295,8 +297,11 @@ static int append_host_files(FilesystemPlan *plan, const MachineConfig *config, 
 
         const Operation rows[] = {
                 { .kind = OPERATION_FILE, .where = "/run/host/container-manager", .what = manager, .mode = 0644 },
-                { .kind = OPERATION_BIND_HOST, .where = "/run/host/os-release", .what = facts->os_release ?: "/etc/os-release",
-                  .attributes = RO | NOSUID | NOEXEC | NODEV, .flags = OPERATION_OPTIONAL },
+                { .kind = OPERATION_BIND_HOST,
+                  .where = "/run/host/os-release",
+                  .what = facts->os_release ?: "/etc/os-release",
+                  .attributes = RO | NOSUID | NOEXEC | NODEV,
+                  .flags = OPERATION_OPTIONAL },
                 { .kind = OPERATION_BIND_HOST, .where = "/run/host/incoming", .what = incoming, .attributes = RO },
         };
         r = operation_list_append(&plan->outer, rows, ELEMENTSOF(rows));

@@ -24,8 +24,7 @@ static const struct {
                                 "protected by signed verity" },
         [PROTECTION_ENCRYPTED] = { POLICY_ENCRYPTED, POLICY_ENCRYPTED, "encrypted" },
         [PROTECTION_ENCRYPTED_WITH_INTEGRITY] = { POLICY_ENCRYPTED_WITH_INTEGRITY | POLICY_ENCRYPTED,
-                                                  POLICY_ENCRYPTED_WITH_INTEGRITY,
-                                                  "encrypted with integrity" },
+                                                  POLICY_ENCRYPTED_WITH_INTEGRITY, "encrypted with integrity" },
 };
 
 static const struct {
@@ -51,8 +50,8 @@ static ImageVerdict refuse_protection(uint32_t flags, ImagePlace place, ImagePro
 
         (void) image_policy_flags_text(flags & POLICY_OPEN, wanted, sizeof(wanted));
         (void) snprintf(verdict.reason, sizeof(verdict.reason), "its %s partition is %s; the image policy wants %s%s",
-                        image_place_name(place), protections[found].what, *wanted ? "it to be " : "nothing of that kind",
-                        wanted);
+                        image_place_name(place), protections[found].what,
+                        *wanted ? "it to be " : "nothing of that kind", wanted);
         return verdict;
 }
 

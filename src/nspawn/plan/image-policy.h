@@ -9,8 +9,8 @@
 /* How a partition was found. A signed one can do without its signature, and one with verity data without
  * them, but nothing makes up for encryption. */
 typedef enum ImageProtection {
-        PROTECTION_ABSENT,  /* there is no such partition */
-        PROTECTION_UNREAD,  /* there is one; nobody has looked into it */
+        PROTECTION_ABSENT, /* there is no such partition */
+        PROTECTION_UNREAD, /* there is one; nobody has looked into it */
         PROTECTION_NONE,
         PROTECTION_VERITY,
         PROTECTION_SIGNED,

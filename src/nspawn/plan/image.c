@@ -24,8 +24,7 @@
 #define MBR_LINUX 0x83
 #define MBR_XBOOTLDR 0xea
 
-static const sd_id128_t generic_type =
-        SD_ID128_MAKE(0f, c6, 3d, af, 84, 83, 47, 72, 8e, 79, 3d, 69, d8, 47, 7d, e4);
+static const sd_id128_t generic_type = SD_ID128_MAKE(0f, c6, 3d, af, 84, 83, 47, 72, 8e, 79, 3d, 69, d8, 47, 7d, e4);
 
 static const struct {
         ImagePlace place;
@@ -67,8 +66,7 @@ static const struct {
         [IMAGE_SRV] = { "/srv", 0 },
         [IMAGE_VAR] = { "/var", 0 },
         [IMAGE_TMP] = { "/var/tmp", MOUNT_ATTR_NOSUID },
-        [IMAGE_XBOOTLDR] = { "/boot",
-                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW },
+        [IMAGE_XBOOTLDR] = { "/boot", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW },
         [IMAGE_ESP] = { "/efi", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW },
 };
 
@@ -159,11 +157,10 @@ static int choose_generic(const char *name, const PartitionTable *table, Choice 
                 if (!sd_id128_equal(p->type, generic_type) || (p->flags & PARTITION_GPT_NO_AUTO))
                         continue;
                 if (found)
-                        return log_error_errno(
-                                -ENOTUNIQ,
-                                "%s: which of its Linux partitions is the root cannot be told; "
-                                "give one of them the type for root partitions",
-                                name);
+                        return log_error_errno(-ENOTUNIQ,
+                                               "%s: which of its Linux partitions is the root cannot be told; "
+                                               "give one of them the type for root partitions",
+                                               name);
                 found = p;
         }
         if (!found)
@@ -211,11 +208,10 @@ static int choose_mbr(const char *name, const PartitionTable *table, Choice *cho
         if (!linux_found)
                 return log_error_errno(-ENXIO, "%s: it has no Linux partition (type 83)", name);
         if (ambiguous)
-                return log_error_errno(
-                        -ENOTUNIQ,
-                        "%s: which of its Linux partitions is the root cannot be told; mark one "
-                        "as bootable",
-                        name);
+                return log_error_errno(-ENOTUNIQ,
+                                       "%s: which of its Linux partitions is the root cannot be told; mark one "
+                                       "as bootable",
+                                       name);
         choices[IMAGE_ROOT].partition = linux_found;
         return 0;
 }
@@ -249,8 +245,9 @@ static bool pair(const PartitionTable *table, const RootHashes *hashes, size_t n
                 found = hashes->elsewhere ? NULL : find_hashes(table, families[i].hashes, hash);
                 if (!found && !hashes->elsewhere)
                         continue;
-                *ret = (ImageHashes){ .used = true, .place = families[i].data, .hash = number,
-                                      .elsewhere = hashes->elsewhere };
+                *ret = (ImageHashes){
+                        .used = true, .place = families[i].data, .hash = number, .elsewhere = hashes->elsewhere
+                };
                 if (found)
                         ret->partition = *found;
                 return true;
@@ -265,7 +262,8 @@ static int choose_hashes(const char *name, const PartitionTable *table, const Ro
                         break;
         if (!ret->used && hashes && hashes->n_items > 0 && hashes->items[0].given)
                 return log_error_errno(-ENXIO,
-                                       "%s: there is a root hash, and no partition or file with the hashes that belong to it",
+                                       "%s: there is a root hash, and no partition or file with the hashes that "
+                                       "belong to it",
                                        name);
         /* What is in /usr would not be what the hash stands for. */
         if (ret->used && ret->place == IMAGE_ROOT && choices[IMAGE_USR].partition)
@@ -310,9 +308,8 @@ static int check_pair(const char *name, const Choice *root, const Choice *usr) {
                 return log_error_errno(-EPERM, "%s: the image policy leaves neither a root nor a /usr partition of it",
                                        name);
         if (root->partition && usr->partition && root->rank != usr->rank)
-                return log_error_errno(
-                        -EINVAL, "%s: its root and /usr partitions are for different kinds of processors",
-                        name);
+                return log_error_errno(-EINVAL,
+                                       "%s: its root and /usr partitions are for different kinds of processors", name);
         return 0;
 }
 
@@ -398,8 +395,7 @@ bool image_fstype_is_read_only(const char *fstype) {
 const char *image_mount_options(const char *fstype, bool read_only) {
         for (size_t i = 0; i < ELEMENTSOF(options); i++)
                 if (streq(options[i].fstype, fstype))
-                        return read_only || options[i].read_only_type ? options[i].read_only
-                                                                      : options[i].writable;
+                        return read_only || options[i].read_only_type ? options[i].read_only : options[i].writable;
         return read_only ? "ro" : NULL;
 }
 

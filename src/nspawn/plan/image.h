@@ -12,8 +12,8 @@
 typedef struct ImageSlot {
         bool used;
         bool read_only;
-        bool grow; /* the file system is to fill the partition */
-        uint64_t attributes; /* PARTITION_GPT_*; 0 where the table is no GPT */
+        bool grow;                  /* the file system is to fill the partition */
+        uint64_t attributes;        /* PARTITION_GPT_*; 0 where the table is no GPT */
         ImageProtection protection; /* as it is to be used; decided when it is known what is inside */
         Partition partition;
 } ImageSlot;
@@ -22,8 +22,8 @@ typedef struct ImageSlot {
 typedef struct ImageHashes {
         bool used;
         ImagePlace place;
-        size_t hash; /* which root hash is its own */
-        bool elsewhere; /* the hashes are not on the image */
+        size_t hash;         /* which root hash is its own */
+        bool elsewhere;      /* the hashes are not on the image */
         Partition partition; /* else: they are here */
 } ImageHashes;
 

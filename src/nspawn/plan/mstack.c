@@ -18,10 +18,8 @@ static const struct {
         StackKind kind;
         bool has_key, read_only;
 } prefixes[] = {
-        { "layer@", STACK_LAYER, true, true },
-        { "rw", STACK_RW, false, false },
-        { "root", STACK_ROOT, false, false },
-        { "bind@", STACK_BIND, true, false },
+        { "layer@", STACK_LAYER, true, true }, { "rw", STACK_RW, false, false },
+        { "root", STACK_ROOT, false, false },  { "bind@", STACK_BIND, true, false },
         { "robind@", STACK_BIND, true, true },
 };
 
@@ -143,10 +141,11 @@ int stack_plan_add(StackPlan *plan, const char *stack, const char *name, mode_t 
         if (!image && !S_ISDIR(mode))
                 return log_error_errno(-EINVAL, "%s/%s is neither a directory nor a disk image", stack, name);
         if (endswith(name, ".v"))
-                return log_error_errno(-EOPNOTSUPP, "%s/%s: directories of versions are not available yet", stack, name);
+                return log_error_errno(-EOPNOTSUPP, "%s/%s: directories of versions are not available yet", stack,
+                                       name);
         if (image && (!endswith(name, ".raw") || prefixes[i].kind == STACK_RW))
-                return log_error_errno(-EINVAL, "%s/%s is a file, and this entry of a mount stack a directory%s", stack,
-                                       name, prefixes[i].kind == STACK_RW ? "" : " or ends in .raw");
+                return log_error_errno(-EINVAL, "%s/%s is a file, and this entry of a mount stack a directory%s",
+                                       stack, name, prefixes[i].kind == STACK_RW ? "" : " or ends in .raw");
         item.kind = prefixes[i].kind;
         item.read_only = prefixes[i].read_only;
         item.name = strdup(name);
@@ -156,8 +155,9 @@ int stack_plan_add(StackPlan *plan, const char *stack, const char *name, mode_t 
         item_done(&item);
         if (r == -EINVAL)
                 return log_error_errno(r, "%s/%s: what follows the @ is no %s", stack, name,
-                                       prefixes[i].kind == STACK_BIND ? "path that is escaped as in a mount unit's name"
-                                                                      : "name of a layer");
+                                       prefixes[i].kind == STACK_BIND
+                                               ? "path that is escaped as in a mount unit's name"
+                                               : "name of a layer");
         return r == -ENOMEM ? log_oom() : r;
 }
 
@@ -187,9 +187,9 @@ static int check_twins(const StackPlan *plan, const char *stack) {
         for (size_t i = 1; i < plan->n_items; i++) {
                 const StackItem *a = &plan->items[i - 1], *b = &plan->items[i];
 
-                if (a->kind == b->kind &&
-                    (a->kind == STACK_ROOT || a->kind == STACK_RW || streq(a->key, b->key)))
-                        return log_error_errno(-ENOTUNIQ, "%s: %s and %s mean the same place", stack, a->name, b->name);
+                if (a->kind == b->kind && (a->kind == STACK_ROOT || a->kind == STACK_RW || streq(a->key, b->key)))
+                        return log_error_errno(-ENOTUNIQ, "%s: %s and %s mean the same place", stack, a->name,
+                                               b->name);
         }
         return 0;
 }
@@ -203,7 +203,8 @@ int stack_plan_finish(StackPlan *plan, const char *stack) {
         if (plan->n_layers == 0 && stack_plan_find(plan, STACK_RW))
                 return log_error_errno(-EINVAL, "%s: there is a rw in it, but no layer@ID below that", stack);
         if (plan->n_layers == 0 && !stack_plan_find(plan, STACK_ROOT))
-                return log_error_errno(-ENOENT, "%s: no mount stack: there is neither a layer@ID nor a root in it", stack);
+                return log_error_errno(-ENOENT, "%s: no mount stack: there is neither a layer@ID nor a root in it",
+                                       stack);
         return check_twins(plan, stack);
 }
 

@@ -137,8 +137,7 @@ static int add(NetworkPlan *plan, LinkOperation op, bool complete) {
 }
 
 /* PREFIX-NAME, cut to size; the full name is returned as well if it did not fit. False: out of memory. */
-static bool make_name(const char *prefix, const char *name, const NetworkFacts *facts, char **ret,
-                      char **ret_full) {
+static bool make_name(const char *prefix, const char *name, const NetworkFacts *facts, char **ret, char **ret_full) {
         _cleanup_free_ char *full = NULL;
         char fitting[IFNAMSIZ];
 
@@ -152,8 +151,7 @@ static bool make_name(const char *prefix, const char *name, const NetworkFacts *
         return *ret;
 }
 
-static int plan_veth(NetworkPlan *plan, const NetworkConfig *config, const char *machine,
-                     const NetworkFacts *facts) {
+static int plan_veth(NetworkPlan *plan, const NetworkConfig *config, const char *machine, const NetworkFacts *facts) {
         bool port = config->bridge || config->zone;
         LinkOperation op = {
                 .kind = LINK_VETH,
@@ -249,8 +247,7 @@ static int plan_ipvlan(NetworkPlan *plan, const NetworkConfig *config, const Net
         return r;
 }
 
-int network_plan(const NetworkConfig *config, const char *machine, const NetworkFacts *facts,
-                 NetworkPlan *ret) {
+int network_plan(const NetworkConfig *config, const char *machine, const NetworkFacts *facts, NetworkPlan *ret) {
         _cleanup_(network_plan_done) NetworkPlan plan = {};
         int r;
 

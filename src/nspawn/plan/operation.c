@@ -23,10 +23,10 @@ int operation_list_append(OperationList *list, const Operation *items, size_t n)
 }
 
 static const char *const kind_names[] = {
-        [OPERATION_DIRECTORY] = "mkdir", [OPERATION_MOUNT] = "mount",     [OPERATION_BIND_HOST] = "bind",
-        [OPERATION_BIND_SELF] = "rebind", [OPERATION_SYSFS] = "sysfs",    [OPERATION_MASK] = "mask",
-        [OPERATION_REMOUNT] = "remount", [OPERATION_NODE] = "mknod",      [OPERATION_SYMLINK] = "symlink",
-        [OPERATION_FILE] = "file",       [OPERATION_OVERLAY] = "overlay",
+        [OPERATION_DIRECTORY] = "mkdir",  [OPERATION_MOUNT] = "mount",     [OPERATION_BIND_HOST] = "bind",
+        [OPERATION_BIND_SELF] = "rebind", [OPERATION_SYSFS] = "sysfs",     [OPERATION_MASK] = "mask",
+        [OPERATION_REMOUNT] = "remount",  [OPERATION_NODE] = "mknod",      [OPERATION_SYMLINK] = "symlink",
+        [OPERATION_FILE] = "file",        [OPERATION_OVERLAY] = "overlay",
 };
 
 static void print_attributes(uint64_t attributes, const char *sign, FILE *f) {
@@ -60,10 +60,8 @@ static void print_layers(const CustomMount *m, FILE *f) {
 void operation_print(const Operation *o, FILE *f) {
         char what[256];
         static const char *const idmaps[] = {
-                [BIND_IDMAP_NONE] = "",
-                [BIND_IDMAP_MAP] = " idmap",
-                [BIND_IDMAP_ROOT] = " rootidmap",
-                [BIND_IDMAP_OWNER] = " owneridmap",
+                [BIND_IDMAP_NONE] = "",           [BIND_IDMAP_MAP] = " idmap",
+                [BIND_IDMAP_ROOT] = " rootidmap", [BIND_IDMAP_OWNER] = " owneridmap",
                 [BIND_IDMAP_USER] = " map ",
         };
 
@@ -86,7 +84,8 @@ void operation_print(const Operation *o, FILE *f) {
         print_attributes(o->clear, "-", f);
         fputs(idmaps[o->idmap], f);
         if (o->idmap == BIND_IDMAP_USER)
-                fprintf(f, "%u/%u:%u/%u", o->owner.host_uid, o->owner.host_gid, o->owner.guest_uid, o->owner.guest_gid);
+                fprintf(f, "%u/%u:%u/%u", o->owner.host_uid, o->owner.host_gid, o->owner.guest_uid,
+                        o->owner.guest_gid);
         if (o->flags & OPERATION_RECURSIVE)
                 fputs(" recursive", f);
         if ((o->flags & OPERATION_EXISTING) && o->kind != OPERATION_BIND_SELF) /* of these all are */

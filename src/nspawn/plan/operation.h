@@ -53,8 +53,8 @@ typedef struct Operation {
         unsigned flags;
         const CustomMount *custom; /* what the user asked for, if that is where it comes from */
         size_t custom_index;       /* its place in the configuration */
-        BindIdmap idmap; /* OPERATION_BIND_*: whose the files are said to be */
-        OwnerMap owner;  /* BIND_IDMAP_USER: them */
+        BindIdmap idmap;           /* OPERATION_BIND_*: whose the files are said to be */
+        OwnerMap owner;            /* BIND_IDMAP_USER: them */
 } Operation;
 
 typedef struct OperationList {

@@ -55,8 +55,7 @@ static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan
         const UsersRange *range = &config->users.range;
         int r;
 
-        plan->user_namespace =
-                range->mode != USERS_NO && (facts->have_user_namespaces || !range->if_supported);
+        plan->user_namespace = range->mode != USERS_NO && (facts->have_user_namespaces || !range->if_supported);
         r = check_selinux(&config->security, facts);
         if (r >= 0)
                 r = plan_bound_users(config, facts, plan);
@@ -64,8 +63,8 @@ static int make(const MachineConfig *config, const HostFacts *facts, MachinePlan
                 r = filesystem_plan(config, facts, &plan->filesystem);
         if (r < 0)
                 return r;
-        r = security_plan(&config->security, config->network.private_network, plan->user_namespace,
-                          &facts->security, &plan->security);
+        r = security_plan(&config->security, config->network.private_network, plan->user_namespace, &facts->security,
+                          &plan->security);
         if (r < 0)
                 return r;
         r = plan_filter(config, facts, plan);

@@ -11,7 +11,7 @@
 #include "plan/security.h"
 
 typedef struct MachinePlan {
-        bool user_namespace; /* the machine has users of its own */
+        bool user_namespace;   /* the machine has users of its own */
         const HostUser *bound; /* users of the host that the machine has too */
         size_t n_bound;
         FilesystemPlan filesystem;

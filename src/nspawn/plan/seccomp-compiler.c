@@ -30,18 +30,18 @@
 #include "plan/syscall-groups.h"
 
 typedef enum Verdict {
-        VERDICT_UNKNOWN,   /* ENOSYS */
-        VERDICT_DENY,      /* EPERM */
+        VERDICT_UNKNOWN, /* ENOSYS */
+        VERDICT_DENY,    /* EPERM */
         VERDICT_ALLOW,
-        VERDICT_SUCCEED,   /* returns 0 and does nothing */
-        VERDICT_SOCKET,    /* allowed, but not for audit netlink, which does not exist in containers */
-        VERDICT_FAMILY,    /* allowed, but not in the address families that are denied */
+        VERDICT_SUCCEED,       /* returns 0 and does nothing */
+        VERDICT_SOCKET,        /* allowed, but not for audit netlink, which does not exist in containers */
+        VERDICT_FAMILY,        /* allowed, but not in the address families that are denied */
         VERDICT_SOCKET_FAMILY, /* both */
-        VERDICT_NETLINK,   /* allowed, but not for audit in the third argument */
-        VERDICT_NO_FAMILY, /* EAFNOSUPPORT */
-        VERDICT_MULTIPLEXED, /* socketcall(): allowed, but not to make a socket */
-        VERDICT_OPEN_ARG1, /* allowed without O_SYNC and O_DSYNC in the second argument, otherwise EINVAL */
-        VERDICT_OPEN_ARG2, /* likewise in the third */
+        VERDICT_NETLINK,       /* allowed, but not for audit in the third argument */
+        VERDICT_NO_FAMILY,     /* EAFNOSUPPORT */
+        VERDICT_MULTIPLEXED,   /* socketcall(): allowed, but not to make a socket */
+        VERDICT_OPEN_ARG1,     /* allowed without O_SYNC and O_DSYNC in the second argument, otherwise EINVAL */
+        VERDICT_OPEN_ARG2,     /* likewise in the third */
         _VERDICT_MAX,
 } Verdict;
 
@@ -218,9 +218,9 @@ static size_t emit_family(SeccompEmitter *e, const SeccompPolicy *policy, Verdic
         uint16_t verdicts[64];
 
         for (unsigned family = 0; family < ELEMENTSOF(verdicts); family++)
-                verdicts[family] = policy->denied_families & UINT64_C(1) << family ? VERDICT_NO_FAMILY :
-                        family == AF_NETLINK                                      ? netlink :
-                                                                                    VERDICT_ALLOW;
+                verdicts[family] = policy->denied_families & UINT64_C(1) << family ? VERDICT_NO_FAMILY
+                        : family == AF_NETLINK                                     ? netlink
+                                                                                   : VERDICT_ALLOW;
         return seccomp_emit_lookup(e, 0, verdicts, ELEMENTSOF(verdicts), VERDICT_NO_FAMILY);
 }
 

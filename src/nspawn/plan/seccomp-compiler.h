@@ -29,11 +29,11 @@ typedef struct SyscallTable {
 
 /* What the guest may call. All pointers are borrowed. */
 typedef struct SeccompPolicy {
-        uint64_t capabilities;     /* the bounding set: some calls come with a capability */
+        uint64_t capabilities;            /* the bounding set: some calls come with a capability */
         char *const *allow, *const *deny; /* names and @groups, NULL for none; deny wins */
-        uint64_t denied_families;  /* bit n: no sockets of address family n; 0 to look at none */
-        bool suppress_sync;        /* fsync() and friends succeed without doing anything */
-        bool disabled;             /* no filter at all */
+        uint64_t denied_families;         /* bit n: no sockets of address family n; 0 to look at none */
+        bool suppress_sync;               /* fsync() and friends succeed without doing anything */
+        bool disabled;                    /* no filter at all */
 } SeccompPolicy;
 
 typedef struct SeccompProgram {

@@ -84,8 +84,7 @@ static size_t emit(SeccompEmitter *e, int code, size_t jt, size_t jf, uint32_t k
                 e->overflow = true;
                 return 0;
         }
-        e->code[BPF_MAXINSNS - 1 - e->n] =
-                (struct sock_filter){ (uint16_t) code, (uint8_t) jt, (uint8_t) jf, k };
+        e->code[BPF_MAXINSNS - 1 - e->n] = (struct sock_filter){ (uint16_t) code, (uint8_t) jt, (uint8_t) jf, k };
         return e->n++;
 }
 

@@ -13,7 +13,7 @@ typedef struct SeccompVerdicts {
         uint16_t unknown;           /* for numbers that no entry has */
         uint16_t allow;             /* for the number -1, which a tracer sets to skip a call */
         size_t n;
-        unsigned abis;              /* bit n: the calls of the table's ABI n; those of others do not exist */
+        unsigned abis; /* bit n: the calls of the table's ABI n; those of others do not exist */
 
         /* Emits the code of a verdict and gives the position of its first instruction. */
         size_t (*emit)(SeccompEmitter *e, uint16_t verdict, const void *userdata);

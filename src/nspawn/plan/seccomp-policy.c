@@ -17,8 +17,7 @@ static bool name_is_known(const char *name) {
 static int check_list(char *const *names) {
         for (; names && *names; names++)
                 if (!name_is_known(*names))
-                        return log_error_errno(-EINVAL,
-                                               "--system-call-filter=%s: no such system call or group",
+                        return log_error_errno(-EINVAL, "--system-call-filter=%s: no such system call or group",
                                                *names);
         return 0;
 }

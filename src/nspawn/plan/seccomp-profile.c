@@ -83,8 +83,8 @@ static void take_conditions(Compilation *c, const SeccompRule *rule) {
 
 static void warn_of_missing(const Compilation *c, const SeccompRule *rule) {
         STRV_FOREACH(name, rule->names)
-                if (!is_permissive(rule->action) && !syscall_table_find(c->table, *name))
-                        log_warning("linux.seccomp: there is no system call \"%s\", its rule is left out", *name);
+        if (!is_permissive(rule->action) && !syscall_table_find(c->table, *name))
+                log_warning("linux.seccomp: there is no system call \"%s\", its rule is left out", *name);
 }
 
 static int decide(Compilation *c) {
@@ -138,7 +138,7 @@ static size_t emit_masked(SeccompEmitter *e, const SeccompCondition *c, size_t y
 }
 
 static size_t emit_condition(SeccompEmitter *e, const SeccompCondition *c, size_t yes, size_t no) {
-        switch (c->operator) {
+        switch (c->op) {
         case SECCOMP_EQUAL:
                 return emit_comparison(e, c, BPF_JEQ, yes, no);
         case SECCOMP_NOT_EQUAL:

@@ -10,4 +10,5 @@
  * restricted and is left out is warned of. -ENOMEM; -E2BIG when the kernel would refuse the length; -EINVAL,
  * logged, for a call that two rules without conditions give different actions. The caller frees with
  * seccomp_program_done(). */
-int seccomp_profile_compile(const SyscallTable *table, const SeccompProfile *profile, SeccompProgram *ret) _must_check_;
+int seccomp_profile_compile(const SyscallTable *table, const SeccompProfile *profile,
+                            SeccompProgram *ret) _must_check_;

@@ -61,8 +61,7 @@ static void plan_sets(const SecurityConfig *config, SecurityPlan *plan) {
 
 static int check_ambient(uint64_t ambient, uint64_t capabilities) {
         if (ambient == CAPABILITY_ALL)
-                return log_error_errno(-EINVAL,
-                                       "--ambient-capability=all is not possible, name the capabilities");
+                return log_error_errno(-EINVAL, "--ambient-capability=all is not possible, name the capabilities");
         if (ambient & ~capabilities)
                 return log_error_errno(-EINVAL,
                                        "--ambient-capability= names capabilities that the machine does not "
@@ -83,13 +82,20 @@ static const char *const limit_names[RLIM_NLIMITS] = {
 
 /* What the kernel gives its own PID 1, so that a machine does not inherit the limits of whoever starts it. */
 static const struct rlimit default_limits[RLIM_NLIMITS] = {
-        [RLIMIT_AS] = { RLIM_INFINITY, RLIM_INFINITY },     [RLIMIT_CORE] = { 0, RLIM_INFINITY },
-        [RLIMIT_CPU] = { RLIM_INFINITY, RLIM_INFINITY },    [RLIMIT_DATA] = { RLIM_INFINITY, RLIM_INFINITY },
-        [RLIMIT_FSIZE] = { RLIM_INFINITY, RLIM_INFINITY },  [RLIMIT_LOCKS] = { RLIM_INFINITY, RLIM_INFINITY },
-        [RLIMIT_MEMLOCK] = { 8 * MIB, 8 * MIB },            [RLIMIT_MSGQUEUE] = { 819200, 819200 },
-        [RLIMIT_NICE] = { 0, 0 },                           [RLIMIT_NOFILE] = { 1024, NOFILE_MAX },
-        [RLIMIT_RSS] = { RLIM_INFINITY, RLIM_INFINITY },    [RLIMIT_RTPRIO] = { 0, 0 },
-        [RLIMIT_RTTIME] = { RLIM_INFINITY, RLIM_INFINITY }, [RLIMIT_STACK] = { 8 * MIB, RLIM_INFINITY },
+        [RLIMIT_AS] = { RLIM_INFINITY, RLIM_INFINITY },
+        [RLIMIT_CORE] = { 0, RLIM_INFINITY },
+        [RLIMIT_CPU] = { RLIM_INFINITY, RLIM_INFINITY },
+        [RLIMIT_DATA] = { RLIM_INFINITY, RLIM_INFINITY },
+        [RLIMIT_FSIZE] = { RLIM_INFINITY, RLIM_INFINITY },
+        [RLIMIT_LOCKS] = { RLIM_INFINITY, RLIM_INFINITY },
+        [RLIMIT_MEMLOCK] = { 8 * MIB, 8 * MIB },
+        [RLIMIT_MSGQUEUE] = { 819200, 819200 },
+        [RLIMIT_NICE] = { 0, 0 },
+        [RLIMIT_NOFILE] = { 1024, NOFILE_MAX },
+        [RLIMIT_RSS] = { RLIM_INFINITY, RLIM_INFINITY },
+        [RLIMIT_RTPRIO] = { 0, 0 },
+        [RLIMIT_RTTIME] = { RLIM_INFINITY, RLIM_INFINITY },
+        [RLIMIT_STACK] = { 8 * MIB, RLIM_INFINITY },
 };
 
 const char *rlimit_name(int resource) {
@@ -117,19 +123,24 @@ static const struct {
         unsigned long personality;
 } personalities[] = {
 #if defined(__x86_64__)
-        { "x86-64", PER_LINUX },  { "x86", PER_LINUX32 },
+        { "x86-64", PER_LINUX },
+        { "x86", PER_LINUX32 },
 #elif defined(__i386__)
         { "x86", PER_LINUX },
 #elif defined(__aarch64__)
-        { "arm64", PER_LINUX },   { "arm", PER_LINUX32 },
+        { "arm64", PER_LINUX },
+        { "arm", PER_LINUX32 },
 #elif defined(__arm__)
         { "arm", PER_LINUX },
 #elif defined(__s390x__)
-        { "s390x", PER_LINUX },   { "s390", PER_LINUX32 },
+        { "s390x", PER_LINUX },
+        { "s390", PER_LINUX32 },
 #elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        { "ppc64-le", PER_LINUX }, { "ppc-le", PER_LINUX32 },
+        { "ppc64-le", PER_LINUX },
+        { "ppc-le", PER_LINUX32 },
 #elif defined(__powerpc64__)
-        { "ppc64", PER_LINUX },   { "ppc", PER_LINUX32 },
+        { "ppc64", PER_LINUX },
+        { "ppc", PER_LINUX32 },
 #elif defined(__riscv) && __riscv_xlen == 64
         { "riscv64", PER_LINUX },
 #elif defined(__loongarch64)
@@ -157,8 +168,8 @@ static uint64_t denied_families(const AddressFamilies *families) {
         return families->allow_list ? ~families->listed : families->listed;
 }
 
-int security_plan(const SecurityConfig *config, bool private_network, bool user_namespace,
-                  const SecurityFacts *facts, SecurityPlan *ret) {
+int security_plan(const SecurityConfig *config, bool private_network, bool user_namespace, const SecurityFacts *facts,
+                  SecurityPlan *ret) {
         SecurityPlan plan = {
                 .capabilities = plan_capabilities(config, private_network, user_namespace, facts),
                 .no_new_privileges = config->no_new_privileges,

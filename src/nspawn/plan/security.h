@@ -27,10 +27,10 @@ typedef struct LimitPlan {
 #define PERSONALITY_KEEP ULONG_MAX
 
 typedef struct SecurityPlan {
-        uint64_t capabilities; /* the bounding set of the guest */
+        uint64_t capabilities;         /* the bounding set of the guest */
         uint64_t ambient, inheritable; /* subsets of it; without a bundle's word they are the same */
-        bool exact;            /* a bundle says what is permitted, whoever the user is */
-        uint64_t permitted;    /* a subset of capabilities */
+        bool exact;                    /* a bundle says what is permitted, whoever the user is */
+        uint64_t permitted;            /* a subset of capabilities */
         bool no_new_privileges;
         SeccompPolicy seccomp; /* borrows its lists from the configuration */
         LimitPlan limits[RLIM_NLIMITS];
@@ -39,13 +39,13 @@ typedef struct SecurityPlan {
         bool cpu_affinity_set;
         cpu_set_t cpu_affinity;
         const char *selinux_context; /* label of the payload, or NULL */
-        unsigned long personality; /* for personality(2), or PERSONALITY_KEEP */
+        unsigned long personality;   /* for personality(2), or PERSONALITY_KEEP */
 } SecurityPlan;
 
 /* Decides all of it; the configuration must outlive the plan. -EINVAL, with an error line, for ambient
  * capabilities that the guest does not get, an unknown system call or group, an unknown personality. */
-int security_plan(const SecurityConfig *config, bool private_network, bool user_namespace,
-                  const SecurityFacts *facts, SecurityPlan *ret) _must_check_;
+int security_plan(const SecurityConfig *config, bool private_network, bool user_namespace, const SecurityFacts *facts,
+                  SecurityPlan *ret) _must_check_;
 
 /* The name of RLIMIT_n ("NOFILE"), for messages and printed plans. */
 const char *rlimit_name(int resource);

@@ -15,11 +15,9 @@ static const SyscallGroup groups[] = {
           "_llseek close close_range dup dup2 dup3 llseek lseek pread64 preadv preadv2 pwrite64 pwritev "
           "pwritev2 read readv write writev" },
         { "@chown", "chown chown32 fchown fchown32 fchownat lchown lchown32" },
-        { "@clock",
-          "adjtimex clock_adjtime clock_adjtime64 clock_settime clock_settime64 settimeofday" },
+        { "@clock", "adjtimex clock_adjtime clock_adjtime64 clock_settime clock_settime64 settimeofday" },
         { "@cpu-emulation", "modify_ldt subpage_prot switch_endian vm86 vm86old" },
-        { "@debug",
-          "lookup_dcookie perf_event_open pidfd_getfd ptrace rtas s390_runtime_instr sys_debug_setcontext" },
+        { "@debug", "lookup_dcookie perf_event_open pidfd_getfd ptrace rtas s390_runtime_instr sys_debug_setcontext" },
         { "@default",
           "@sandbox arch_prctl brk cacheflush clock_getres clock_getres_time64 clock_gettime "
           "clock_gettime64 clock_nanosleep clock_nanosleep_time64 execve exit exit_group futex "

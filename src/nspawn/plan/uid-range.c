@@ -88,8 +88,8 @@ int user_mapping_complete(const UserNamespaceConfig *config, UserMapping *mappin
                                        mapping->tree_base, UID_RANGE_FOREIGN);
         mapping->chown_tree = config->ownership == OWNERSHIP_CHOWN ||
                 (config->ownership == OWNERSHIP_AUTO && mapping->tree_base == UID_RANGE_BUSY);
-        mapping->map_tree = config->ownership != OWNERSHIP_OFF && mapping->tree_base != mapping->base &&
-                !mapping->chown_tree;
+        mapping->map_tree =
+                config->ownership != OWNERSHIP_OFF && mapping->tree_base != mapping->base && !mapping->chown_tree;
         if (mapping->tree_base == UID_RANGE_BUSY && !mapping->chown_tree)
                 return log_busy();
         if (mapping->chown_tree && !user_mapping_may_chown(mapping))

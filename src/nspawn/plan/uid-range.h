@@ -6,8 +6,8 @@
 #include "config/config.h"
 
 #define UID_RANGE_SIZE 65536u
-#define UID_RANGE_MIN 524288u      /* the first base that may be picked, */
-#define UID_RANGE_MAX 1878982656u  /* and the last */
+#define UID_RANGE_MIN 524288u         /* the first base that may be picked, */
+#define UID_RANGE_MAX 1878982656u     /* and the last */
 #define UID_RANGE_BUSY 0xfffe0000u    /* the base of a tree whose files are being given away, or half of them were */
 #define UID_RANGE_FOREIGN 2147352576u /* the base that trees have which belong to no host in particular */
 

@@ -39,13 +39,13 @@
 #define SIGSET_SIZE 8
 
 #define CALL(name, ...) CALL_(SYS_##name, __VA_ARGS__, 0, 0, 0, 0)
-#define CALL_(number, a, b, c, d, e, ...) \
+#define CALL_(number, a, b, c, d, e, ...)                                                                             \
         kernel_call(number, (long) (a), (long) (b), (long) (c), (long) (d), (long) (e))
 
 typedef struct Starter {
         const char *options;
         unsigned n_listen_fds;
-        int socket_fd; /* or -1 */
+        int socket_fd;       /* or -1 */
         const char *context; /* a dash: none */
         unsigned n_paths;
         char **paths, **argv, **envp; /* argv[-1] can be written to */

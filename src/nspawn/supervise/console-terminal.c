@@ -26,8 +26,8 @@ bool console_terminal_has_colors(void) {
 
 bool console_terminal_has_title(void) {
         static const char *const families[] = {
-                "Eterm", "alacritty", "contour", "foot", "gnome", "kitty", "konsole", "mlterm", "putty",
-                "rxvt", "screen", "st-", "tmux", "vte", "wezterm", "xterm",
+                "Eterm", "alacritty", "contour", "foot", "gnome", "kitty", "konsole", "mlterm",
+                "putty", "rxvt",      "screen",  "st-",  "tmux",  "vte",   "wezterm", "xterm",
         };
         const char *term = getenv("TERM");
 

@@ -84,8 +84,9 @@ static void enter_raw(Console *c) {
                 console_terminal_save(&c->terminal, c->input.caller.fd, c->output.caller.fd);
         r = console_terminal_enter_raw(&c->terminal);
         if (r < 0)
-                (void) log_warning_errno(r, "cannot put the terminal in raw mode, "
-                                            "keys may not reach the machine as typed: %m");
+                (void) log_warning_errno(r,
+                                         "cannot put the terminal in raw mode, "
+                                         "keys may not reach the machine as typed: %m");
         c->raw = true;
 }
 
@@ -240,8 +241,7 @@ static int on_master(_unused_ sd_event_source *s, _unused_ int fd, uint32_t reve
         return 0;
 }
 
-static int on_output(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents,
-                     void *userdata) {
+static int on_output(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         Console *c = userdata;
 
         settle(c, pump_output(c) > 0);
@@ -284,15 +284,13 @@ static int on_hold(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *us
         return 0;
 }
 
-static int on_window(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si,
-                     void *userdata) {
+static int on_window(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
         forward_window_size(userdata);
         return 0;
 }
 
 /* Back in the foreground, perhaps: a shell has changed the terminal's mode, and its window may have too. */
-static int on_continue(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si,
-                       void *userdata) {
+static int on_continue(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
         Console *c = userdata;
 
         enter_raw(c);
@@ -319,8 +317,7 @@ static int watch(Console *c, sd_event_source **s, const BorrowedFd *b, sd_event_
         return 0;
 }
 
-static int watch_signal(Console *c, sd_event_source **s, int signal_number,
-                        sd_event_signal_handler_t handler) {
+static int watch_signal(Console *c, sd_event_source **s, int signal_number, sd_event_signal_handler_t handler) {
         sigset_t set;
         int r;
 

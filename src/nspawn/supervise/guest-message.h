@@ -11,7 +11,7 @@
 typedef struct GuestMessage {
         bool ready, stopping;
         bool has_status;
-        char status[256]; /* safe to show */
+        char status[256];                           /* safe to show */
         bool fd_store, fd_store_remove, fd_no_poll; /* with a name that is valid */
         char fd_name[FD_NAME_MAX + 1];
 } GuestMessage;

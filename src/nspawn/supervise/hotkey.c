@@ -26,8 +26,7 @@ static Hotkey meaning(uint8_t byte) {
 }
 
 Hotkey hotkey_scan(HotkeyScanner *s, uint8_t byte, uint64_t now_usec) {
-        if (s->n_escapes == 2 && now_usec - s->escape_usec[0] <= WINDOW_USEC &&
-            meaning(byte) != HOTKEY_NONE) {
+        if (s->n_escapes == 2 && now_usec - s->escape_usec[0] <= WINDOW_USEC && meaning(byte) != HOTKEY_NONE) {
                 *s = (HotkeyScanner){};
                 return meaning(byte);
         }

@@ -43,7 +43,8 @@ typedef struct InitRequest {
 static const InitRequest sysvinit_poweroff = { INIT_REQUEST_MAGIC, INIT_REQUEST_RUNLEVEL, '0', 3, {} };
 static const InitRequest sysvinit_reboot = { INIT_REQUEST_MAGIC, INIT_REQUEST_RUNLEVEL, '6', 3, {} };
 
-#define TEXT(s) { s, CONST_STRLEN(s) }
+#define TEXT(s)                                                                                                       \
+        { s, CONST_STRLEN(s) }
 
 static const InitSystem init_systems[] = {
         {
@@ -157,7 +158,7 @@ static bool runs_nspawn(const LeaderView *v) {
         struct stat own, its;
 
         return stat("/proc/self/exe", &own) >= 0 && fstatat(v->proc_fd, "exe", &its, 0) >= 0 &&
-               own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+                own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
 
 /* What it runs. A foreign binary is run by an emulator of its own name; there the process's name is the
@@ -196,8 +197,7 @@ static bool runs_starter(const LeaderView *v) {
 static bool waits_for_signals(const LeaderView *v) {
         _cleanup_free_ char *wchan = NULL;
 
-        return read_file_at(v->proc_fd, "wchan", 256, &wchan, NULL) >= 0 &&
-               startswith(wchan, "do_sigtimedwait");
+        return read_file_at(v->proc_fd, "wchan", 256, &wchan, NULL) >= 0 && startswith(wchan, "do_sigtimedwait");
 }
 
 int leader_view_open(int leader_pidfd, LeaderView *ret) {

@@ -16,14 +16,14 @@ typedef enum StopWish {
 
 /* A look at the leader at one moment. All of it comes from a hostile process: hints, never facts. */
 typedef struct LeaderView {
-        int pidfd;   /* borrowed */
-        int proc_fd; /* its directory in /proc, which stays bound to this process */
-        int root_fd; /* O_PATH; -EBADF until leader_view_root() */
-        bool ours;   /* it still runs our own program */
+        int pidfd;       /* borrowed */
+        int proc_fd;     /* its directory in /proc, which stays bound to this process */
+        int root_fd;     /* O_PATH; -EBADF until leader_view_root() */
+        bool ours;       /* it still runs our own program */
         bool in_sigwait; /* it waits for signals that the masks do not show: see init-system.c */
-        uid_t uid;   /* its effective UID, in our numbers */
+        uid_t uid;       /* its effective UID, in our numbers */
         uint64_t caught, blocked, ignored, pending; /* signal masks, bit n - 1 for signal n */
-        char program[64]; /* base name of its executable, "" if not known */
+        char program[64];                           /* base name of its executable, "" if not known */
 } LeaderView;
 
 #define LEADER_VIEW_NONE ((LeaderView){ .pidfd = -EBADF, .proc_fd = -EBADF, .root_fd = -EBADF })
@@ -57,7 +57,7 @@ typedef struct InitSystem {
         const char *name;
         const char *programs[4]; /* base names of executables */
         StopMethod method;
-        bool deaf_at_boot; /* BY_SIGNAL: takes the signal but drops it while booting: ask until it is gone */
+        bool deaf_at_boot;           /* BY_SIGNAL: takes the signal but drops it while booting: ask until it is gone */
         int signals[_STOP_WISH_MAX]; /* BY_SIGNAL, BY_FLAGS */
         const char *paths[2];        /* BY_FIFO: where it may be; BY_FLAGS: "stop now", "and reboot" */
         struct {

@@ -13,8 +13,10 @@ typedef struct Transition {
         LifecycleState next;
 } Transition;
 
-#define STAY(state) { LIFECYCLE_NOTHING, LIFECYCLE_##state }
-#define GO(action, state) { LIFECYCLE_##action, LIFECYCLE_##state }
+#define STAY(state)                                                                                                   \
+        { LIFECYCLE_NOTHING, LIFECYCLE_##state }
+#define GO(action, state)                                                                                             \
+        { LIFECYCLE_##action, LIFECYCLE_##state }
 
 static const Transition transitions[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
         [LIFECYCLE_STARTING] = {

@@ -71,8 +71,7 @@ static void send_status(Notify *n) {
         char text[sizeof(n->status) + 64];
 
         n->status_pending = false;
-        (void) snprintf(text, sizeof(text), "STATUS=Container running%s%s", n->status[0] ? ": " : ".",
-                        n->status);
+        (void) snprintf(text, sizeof(text), "STATUS=Container running%s%s", n->status[0] ? ": " : ".", n->status);
         send_up(n, text);
         (void) sd_event_source_set_time_relative(n->status_timer, STATUS_INTERVAL_USEC);
         (void) sd_event_source_set_enabled(n->status_timer, SD_EVENT_ONESHOT);
@@ -118,8 +117,9 @@ void notify_started(Notify *n, pid_t leader) {
 
 void notify_stopping(Notify *n, bool exit_for_restart) {
         drop_status(n);
-        send_up(n, exit_for_restart ? "STOPPING=1\nSTATUS=Container rebooting, restarting..." :
-                                      "STOPPING=1\nSTATUS=Terminating...");
+        send_up(n,
+                exit_for_restart ? "STOPPING=1\nSTATUS=Container rebooting, restarting..."
+                                 : "STOPPING=1\nSTATUS=Terminating...");
 }
 
 void notify_restarting(Notify *n) {
@@ -176,7 +176,9 @@ static int receive(int fd, int flags, bool with_fds, Datagram *ret) {
                 char data[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
         } control;
         struct iovec iov = { ret->data, sizeof(ret->data) };
-        struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+        struct msghdr h = { .msg_iov = &iov,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
                             .msg_controllen = with_fds ? sizeof(control) : CMSG_SPACE(sizeof(struct ucred)) };
         ssize_t size;
 

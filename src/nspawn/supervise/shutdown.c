@@ -158,7 +158,7 @@ static bool is_settled(const struct stat *st) {
 
         (void) clock_gettime(CLOCK_REALTIME, &now);
         return llabs((now.tv_sec - st->st_ctim.tv_sec) * 1000000000LL + now.tv_nsec - st->st_ctim.tv_nsec) >
-               FLAG_SETTLED_NSEC;
+                FLAG_SETTLED_NSEC;
 }
 
 /* runit throws the signal away unless it is in its second stage, and takes the flag down when it obeys. So we

@@ -134,7 +134,7 @@ static bool step(Tint *t, uint8_t c) {
                 return false;
         }
         if (c == ESCAPE) {
-                t->state = t->state == TINT_STRING ? TINT_STRING_ESCAPE
+                t->state = t->state == TINT_STRING       ? TINT_STRING_ESCAPE
                         : t->state == TINT_STRING_ESCAPE ? TINT_STRING
                                                          : TINT_ESCAPE;
                 return false;

@@ -61,9 +61,8 @@ static void print_bash_case(const Setting *row) {
         static const char *const actions[] = {
                 [COMPLETE_DIRECTORY] = "compgen -A directory -- \"$cur\"",
                 [COMPLETE_FILE] = "compgen -A file -- \"$cur\"",
-                [COMPLETE_MACHINE] =
-                        "compgen -W \"$(machinectl list-images --no-legend --no-pager 2>/dev/null | "
-                        "while read -r name _; do echo \"$name\"; done)\" -- \"$cur\"",
+                [COMPLETE_MACHINE] = "compgen -W \"$(machinectl list-images --no-legend --no-pager 2>/dev/null | "
+                                     "while read -r name _; do echo \"$name\"; done)\" -- \"$cur\"",
         };
 
         printf("                ");
@@ -312,8 +311,7 @@ static const Setting *find_key(const char *name) {
 }
 
 /* first: of several terms in a row. */
-static void expand(Expansion *e, const char *kind, const Setting *row, const char *name, bool *seen,
-                   bool first) {
+static void expand(Expansion *e, const char *kind, const Setting *row, const char *name, bool *seen, bool first) {
         if (!row) {
                 complain(e, "there is no %s \"%s\"", kind, name);
                 return;
@@ -403,8 +401,8 @@ static void complain_about_missing(Expansion *e) {
                 char letter[3] = { '-', row->letter };
 
                 if (e->any_option && is_shown_option(row) && !e->option_seen[i])
-                        complain(e, "the option %s is missing: add @OPTION %s@ and a description",
-                                 row->name ?: letter, row->name ?: letter);
+                        complain(e, "the option %s is missing: add @OPTION %s@ and a description", row->name ?: letter,
+                                 row->name ?: letter);
                 if (e->any_key && row->key && !e->key_seen[i])
                         complain(e, "the key %s= is missing: add @KEY %s.%s@ and a description", row->key,
                                  row->section, row->key);

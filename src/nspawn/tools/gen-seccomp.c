@@ -30,11 +30,16 @@ typedef struct Machine {
         Abi abis[SYSCALL_ABI_MAX]; /* the native one first */
 } Machine;
 
-#define ABI_X86_64 { SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64, 0, 0 }
-#define ABI_X32 { SCMP_ARCH_X32, AUDIT_ARCH_X86_64, X32_BIT, 0 }
-#define ABI_X86 { SCMP_ARCH_X86, AUDIT_ARCH_I386, 0, 0 }
-#define ABI_AARCH64 { SCMP_ARCH_AARCH64, AUDIT_ARCH_AARCH64, 0, 0 }
-#define ABI_ARM { SCMP_ARCH_ARM, AUDIT_ARCH_ARM, 0, ARM_PRIVATE }
+#define ABI_X86_64                                                                                                    \
+        { SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64, 0, 0 }
+#define ABI_X32                                                                                                       \
+        { SCMP_ARCH_X32, AUDIT_ARCH_X86_64, X32_BIT, 0 }
+#define ABI_X86                                                                                                       \
+        { SCMP_ARCH_X86, AUDIT_ARCH_I386, 0, 0 }
+#define ABI_AARCH64                                                                                                   \
+        { SCMP_ARCH_AARCH64, AUDIT_ARCH_AARCH64, 0, 0 }
+#define ABI_ARM                                                                                                       \
+        { SCMP_ARCH_ARM, AUDIT_ARCH_ARM, 0, ARM_PRIVATE }
 
 static const Machine machines[] = {
         { "x86_64", "little", { ABI_X86_64, ABI_X32, ABI_X86 } },
@@ -42,12 +47,8 @@ static const Machine machines[] = {
         { "aarch64", "little", { ABI_AARCH64, ABI_ARM } },
         { "arm", "little", { ABI_ARM, ABI_AARCH64 } },
         { "ppc64", "little", { { SCMP_ARCH_PPC64LE, AUDIT_ARCH_PPC64LE, 0, 0 } } },
-        { "ppc64",
-          "big",
-          { { SCMP_ARCH_PPC64, AUDIT_ARCH_PPC64, 0, 0 }, { SCMP_ARCH_PPC, AUDIT_ARCH_PPC, 0, 0 } } },
-        { "s390x",
-          "big",
-          { { SCMP_ARCH_S390X, AUDIT_ARCH_S390X, 0, 0 }, { SCMP_ARCH_S390, AUDIT_ARCH_S390, 0, 0 } } },
+        { "ppc64", "big", { { SCMP_ARCH_PPC64, AUDIT_ARCH_PPC64, 0, 0 }, { SCMP_ARCH_PPC, AUDIT_ARCH_PPC, 0, 0 } } },
+        { "s390x", "big", { { SCMP_ARCH_S390X, AUDIT_ARCH_S390X, 0, 0 }, { SCMP_ARCH_S390, AUDIT_ARCH_S390, 0, 0 } } },
         { "riscv64", "little", { { SCMP_ARCH_RISCV64, AUDIT_ARCH_RISCV64, 0, 0 } } },
 #ifdef SCMP_ARCH_LOONGARCH64
         { "loongarch64", "little", { { SCMP_ARCH_LOONGARCH64, AUDIT_ARCH_LOONGARCH64, 0, 0 } } },
@@ -160,8 +161,8 @@ static void add_young(const Machine *machine) {
                 for (size_t j = 0; j < SYSCALL_ABI_MAX && machine->abis[j].audit_arch; j++) {
                         const Abi *abi = &machine->abis[j];
                         uint32_t number = abi->base + young[i].number;
-                        bool has = young[i].audit_arch == 0 ||
-                                (young[i].audit_arch == abi->audit_arch && abi->base == 0);
+                        bool has =
+                                young[i].audit_arch == 0 || (young[i].audit_arch == abi->audit_arch && abi->base == 0);
 
                         if (has && call->number[j] == SYSCALL_NONE && !number_taken(number, j))
                                 call->number[j] = number;
@@ -186,8 +187,7 @@ static int print_programs(const SyscallTable *table) {
 
         for (size_t i = 0; i < ELEMENTSOF(builtin_capabilities); i++) {
                 _cleanup_seccomp_program_ SeccompProgram program = { 0 };
-                int r = seccomp_compile(table, &(SeccompPolicy){ .capabilities = builtin_capabilities[i] },
-                                        &program);
+                int r = seccomp_compile(table, &(SeccompPolicy){ .capabilities = builtin_capabilities[i] }, &program);
                 if (r < 0)
                         return r;
                 print_program(i, &program);
@@ -197,8 +197,7 @@ static int print_programs(const SyscallTable *table) {
         printf("const SeccompBuiltin seccomp_builtins[] = {\n");
         for (size_t i = 0; i < ELEMENTSOF(builtin_capabilities); i++)
                 printf("        { 0x%016llx, program_%zu, %zu },\n",
-                       (unsigned long long) (builtin_capabilities[i] & seccomp_gating_capabilities()), i,
-                       length[i]);
+                       (unsigned long long) (builtin_capabilities[i] & seccomp_gating_capabilities()), i, length[i]);
         printf("};\nconst size_t seccomp_n_builtins = %zu;\n", ELEMENTSOF(builtin_capabilities));
         return 0;
 }
@@ -211,8 +210,8 @@ static void print_table(const SyscallTable *table) {
         for (size_t i = 0; i < n_calls; i++) {
                 const SyscallEntry *entry = &table->entries[i];
 
-                printf("        { { 0x%x, 0x%x, 0x%x }, %u },\n", entry->number[0], entry->number[1],
-                       entry->number[2], entry->name);
+                printf("        { { 0x%x, 0x%x, 0x%x }, %u },\n", entry->number[0], entry->number[1], entry->number[2],
+                       entry->name);
         }
         printf("};\n\nconst SyscallTable syscall_table = {\n"
                "        .names = names,\n        .entries = entries,\n        .n_entries = %zu,\n"
