@@ -22,6 +22,7 @@
 
 #include "cgroup.h"
 #include "engine/machine.h"
+#include "engine/stage.h"
 #include "fd.h"
 #include "host/devices.h"
 #include "host/image.h"
@@ -216,9 +217,10 @@ static int watch_signals(Machine *m) {
         return 0;
 }
 
-static int block_signals(void) {
+static int block_signals(Machine *m) {
         sigset_t set;
 
+        (void) m;
         (void) sigemptyset(&set);
         (void) sigaddset(&set, SIGTERM);
         (void) sigaddset(&set, SIGINT);
@@ -331,51 +333,78 @@ static int connect_manager(Machine *m) {
         return 0;
 }
 
+static int check_privileges(Machine *m) {
+        (void) m;
+        return geteuid() != 0 ? log_error_errno(-EPERM, "this takes root's privileges") : 0;
+}
+
+static int check_ports(Machine *m) {
+        return ports_check(&m->config->network);
+}
+
+static int lock_name(Machine *m) {
+        return machine_lock_name(&m->undo, &m->lock, m->config->source.machine);
+}
+
+static int make_template(Machine *m) {
+        return template_make(&m->temporaries, &m->config->source, m->config->env.lock, m->config->output.quiet);
+}
+
+static int make_event_loop(Machine *m) {
+        int r = sd_event_new(&m->event);
+
+        return r < 0 ? log_error_errno(r, "cannot make an event loop: %m") : 0;
+}
+
+static int start_minder(Machine *m) {
+        return minder_start(m->facts->systemd_running && !m->config->unit.keep_unit, on_orphaned, m, &m->minder);
+}
+
+static int claim_ports(Machine *m) {
+        return port_claims_take(&m->config->network, &m->undo);
+}
+
+static int make_notify(Machine *m) {
+        return notify_new(m->event, m->config->payload.notify_ready, &m->notify);
+}
+
+static int make_journal_receiver(Machine *m) {
+        return journal_receiver_new(m->event, &m->config->forward_journal, m->config->source.machine,
+                                    m->config->env.seccomp, &m->undo, &m->temporaries, &m->journal);
+}
+
+typedef struct Preparation {
+        const char *name;
+        int (*run)(Machine *m); /* 0 or a negative errno, logged */
+} Preparation;
+
+static const Preparation preparations[] = {
+        { "privileges", check_privileges },
+        { "ports", check_ports },
+        { "signals", block_signals }, /* from here on there is something to undo */
+        { "name", lock_name },
+        { "runtime-directory", make_runtime_directory },
+        { "template", make_template },
+        { "open", source_open },
+        { "take", source_take },
+        { "users", take_users },
+        { "mount-temporaries", make_mount_temporaries },
+        { "attach", source_attach },
+        { "event-loop", make_event_loop },
+        { "console", make_console },
+        { "minder", start_minder },
+        { "port-claims", claim_ports },
+        { "stop-signals", watch_signals },
+        { "notify", make_notify },
+        { "journal", make_journal_receiver },
+        { "manager", connect_manager },
+};
+
 static int prepare(Machine *m) {
-        int r;
+        int r = 0;
 
-        if (geteuid() != 0)
-                return log_error_errno(-EPERM, "this takes root's privileges");
-        r = ports_check(&m->config->network);
-        if (r < 0)
-                return r;
-        r = block_signals(); /* from here on there is something to undo */
-        if (r >= 0)
-                r = machine_lock_name(&m->undo, &m->lock, m->config->source.machine);
-        if (r >= 0)
-                r = make_runtime_directory(m);
-        if (r >= 0)
-                r = template_make(&m->temporaries, &m->config->source, m->config->env.lock, m->config->output.quiet);
-        if (r >= 0)
-                r = source_open(m);
-        if (r >= 0)
-                r = source_take(m);
-        if (r >= 0)
-                r = take_users(m);
-        if (r >= 0)
-                r = make_mount_temporaries(m);
-        if (r >= 0)
-                r = source_attach(m);
-        if (r < 0)
-                return r;
-
-        r = sd_event_new(&m->event);
-        if (r < 0)
-                return log_error_errno(r, "cannot make an event loop: %m");
-        r = make_console(m);
-        if (r >= 0)
-                r = minder_start(m->facts->systemd_running && !m->config->unit.keep_unit, on_orphaned, m, &m->minder);
-        if (r >= 0)
-                r = port_claims_take(&m->config->network, &m->undo);
-        if (r >= 0)
-                r = watch_signals(m);
-        if (r >= 0)
-                r = notify_new(m->event, m->config->payload.notify_ready, &m->notify);
-        if (r >= 0)
-                r = journal_receiver_new(m->event, &m->config->forward_journal, m->config->source.machine,
-                                         m->config->env.seccomp, &m->undo, &m->temporaries, &m->journal);
-        if (r >= 0)
-                r = connect_manager(m);
+        for (size_t i = 0; i < ELEMENTSOF(preparations) && r >= 0; i++)
+                r = stage_step_fails("supervisor", preparations[i].name) ?: preparations[i].run(m);
         return r;
 }
 

@@ -22,10 +22,12 @@ static void forward_line(int level, const char *text, void *userdata) {
         }
 }
 
-static bool injected_failure(const char *wanted, const char *stage, const char *step) {
-        const char *rest = wanted ? startswith(wanted, stage) : NULL;
+int stage_step_fails(const char *stage, const char *step) {
+        const char *wanted = getenv("NSPAWN_FAIL"), *rest = wanted ? startswith(wanted, stage) : NULL;
 
-        return rest && *rest == '/' && streq(rest + 1, step);
+        if (!rest || *rest != '/' || !streq(rest + 1, step))
+                return 0;
+        return log_error_errno(-ECANCELED, "%s/%s: failure asked for by $NSPAWN_FAIL", stage, step);
 }
 
 static int abort_start(const StageContext *context, const char *step, int error) {
@@ -41,20 +43,13 @@ static int abort_start(const StageContext *context, const char *step, int error)
 }
 
 int stage_run(StageContext *context, const char *stage, const Step *steps, size_t n_steps) {
-        const char *inject = getenv("NSPAWN_FAIL");
-
         (void) umask(0); /* things are made with the mode they shall have, see engine/execute.c */
         context->stage = stage;
         log_set_sink(forward_line, context);
 
         for (size_t i = 0; i < n_steps; i++) {
-                int r;
+                int r = stage_step_fails(stage, steps[i].name) ?: steps[i].run(context);
 
-                if (injected_failure(inject, stage, steps[i].name))
-                        r = log_error_errno(-ECANCELED, "%s/%s: failure asked for by $NSPAWN_FAIL", stage,
-                                            steps[i].name);
-                else
-                        r = steps[i].run(context);
                 if (r < 0)
                         return abort_start(context, steps[i].name, r);
         }

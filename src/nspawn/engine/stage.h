@@ -10,7 +10,9 @@ typedef struct Step {
         int (*run)(StageContext *context); /* 0 or a negative errno, logged by the step */
 } Step;
 
-/* Routes this process's log lines to the supervisor and runs the steps in order. If one fails, the supervisor
- * gets MESSAGE_ABORT with "stage/step" and the negative errno is returned. $NSPAWN_FAIL=stage/step makes that
- * step fail instead of running, for tests of every way back. */
+/* Whether $NSPAWN_FAIL is "stage/step", for tests of every way back: -ECANCELED, logged. Else 0. */
+int stage_step_fails(const char *stage, const char *step) _must_check_;
+
+/* Routes this process's log lines to the supervisor and runs the steps in order. If one fails, the supervisor gets
+ * MESSAGE_ABORT with "stage/step" and the negative errno is returned. */
 int stage_run(StageContext *context, const char *stage, const Step *steps, size_t n_steps) _must_check_;

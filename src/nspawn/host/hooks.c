@@ -14,12 +14,11 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "log.h"
-#include "parse.h"
 #include "process.h"
 
 #define LOOK_USEC 100000u
@@ -64,13 +63,6 @@ static _noreturn_ void become_hook(const OciHook *hook, int state_fd) {
         _exit(127);
 }
 
-static uint64_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
-}
-
 static bool asked_to_end(void) {
         sigset_t pending;
 
@@ -80,7 +72,7 @@ static bool asked_to_end(void) {
 /* 0 once it has ended. */
 static int wait_for_hook(int pidfd, uint64_t timeout_usec) {
         struct pollfd p = { .fd = pidfd, .events = POLLIN };
-        uint64_t begin = now_usec();
+        uint64_t begin = clock_usec();
 
         for (;;) {
                 int n = poll(&p, 1, LOOK_USEC / 1000);
@@ -91,7 +83,7 @@ static int wait_for_hook(int pidfd, uint64_t timeout_usec) {
                         return -errno;
                 if (asked_to_end())
                         return -ECANCELED;
-                if (timeout_usec > 0 && now_usec() - begin >= timeout_usec)
+                if (timeout_usec > 0 && clock_usec() - begin >= timeout_usec)
                         return -ETIMEDOUT;
         }
 }
