@@ -435,7 +435,7 @@ static void finish(Machine *m) {
         machined_registration_free(m->run.registration);
         machined_link_close(m->machined);
         scope_free(m->scope);
-        manager_bus_close(m->bus, FAREWELL_TIMEOUT_USEC);
+        machine_cgroup_done(&m->cgroup, manager_bus_close(m->bus, FAREWELL_TIMEOUT_USEC));
         notify_free(m->notify);
         m->event = sd_event_unref(m->event);
         m->runtime_fd = safe_close(m->runtime_fd);

@@ -49,14 +49,6 @@ static const DeviceRule machine_devices[] = {
         { DEVICE_CHAR, 0, 0, DEVICE_RWM },           { DEVICE_BLOCK, 0, 0, DEVICE_RWM },
 };
 
-static void machine_cgroup_close(MachineCgroup *cgroup) {
-        cgroup->base_fd = safe_close(cgroup->base_fd);
-        cgroup->payload_fd = safe_close(cgroup->payload_fd);
-        cgroup->supervisor_fd = safe_close(cgroup->supervisor_fd);
-        cgroup->program_fd = safe_close(cgroup->program_fd);
-        free(TAKE_PTR(cgroup->record));
-}
-
 /* The path of a child, or of the parent if child is NULL. */
 static char *relative_path(const char *path, const char *child) {
         const char *slash = strrchr(path, '/');
@@ -186,7 +178,8 @@ static int attach_devices(MachineCgroup *cgroup, const DeviceRule *rules, size_t
 }
 
 /* The manager tries to remove an empty scope's cgroup once. If that is while we remove payload/, it fails, and nobody
- * else would remove the rest. Where it is still to come, it finds nothing to do. */
+ * else would remove the rest. Not while the unit is there: it may be about to stop, and how would the manager hear, if
+ * not from the cgroup, that nothing is left in it? */
 static void remove_scope(const char *record) {
         _cleanup_free_ char *scope = relative_path(record, NULL), *slice = NULL;
         _cleanup_close_ int root_fd = -EBADF, slice_fd = -EBADF;
@@ -200,12 +193,18 @@ static void remove_scope(const char *record) {
 
 static int undo_machine_cgroup(void *userdata) {
         MachineCgroup *cgroup = userdata;
-        int r = machine_cgroup_remove(cgroup->record);
 
-        if (r >= 0 && cgroup->in_scope)
+        return machine_cgroup_remove(cgroup->record);
+}
+
+void machine_cgroup_done(MachineCgroup *cgroup, bool scope_is_gone) {
+        if (cgroup->record && cgroup->in_scope && scope_is_gone)
                 remove_scope(cgroup->record);
-        machine_cgroup_close(cgroup);
-        return r;
+        cgroup->base_fd = safe_close(cgroup->base_fd);
+        cgroup->payload_fd = safe_close(cgroup->payload_fd);
+        cgroup->supervisor_fd = safe_close(cgroup->supervisor_fd);
+        cgroup->program_fd = safe_close(cgroup->program_fd);
+        free(TAKE_PTR(cgroup->record));
 }
 
 int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machine, int runtime_fd,

@@ -27,10 +27,13 @@ typedef struct MachineCgroup {
 /* Makes them. unit_path is the cgroup2 path of a scope that was made for this machine. NULL: our own cgroup
  * if the service manager has delegated it to us, else "nspawn-NAME" below it. Device rules are added to the
  * built-in ones. Takes some 0.3 ms; moves no process. The record goes to runtime_fd. Logs, but for
- * device_error. cgroup must be MACHINE_CGROUP_NONE at first and live until the undo log has run, which frees
- * it. */
+ * device_error. cgroup must be MACHINE_CGROUP_NONE at first and live until machine_cgroup_done(), which comes after the
+ * undo log has run. */
 int machine_cgroup_make(UndoLog *undo, MachineCgroup *cgroup, const char *machine, int runtime_fd,
                         const char *unit_path, const DeviceRule *rules, size_t n_rules) _must_check_;
+
+/* Frees it, and removes what is left of a scope that the manager has no more. */
+void machine_cgroup_done(MachineCgroup *cgroup, bool scope_is_gone);
 
 /* Makes the controllers that the base has available to payload/ and supervisor/. For that no process may be
  * left in the base itself: ours is moved to supervisor/, and so are the pids given (the one that the scope

@@ -27,6 +27,7 @@ struct ManagerBus {
         manager_bus_ready_t ready;
         void *ready_userdata;
         unsigned n_farewells; /* unanswered */
+        bool no_such_unit;    /* the answer to one of them */
 };
 
 static void call_ready(ManagerBus *b) {
@@ -115,7 +116,7 @@ int manager_bus_open(sd_event *event, bool user_scope, ManagerBus **ret) {
         b->event = sd_event_ref(event);
         r = start(b, address);
         if (r < 0) {
-                manager_bus_close(b, 0);
+                (void) manager_bus_close(b, 0);
                 return r;
         }
         *ret = b;
@@ -135,9 +136,11 @@ static void await_farewells(ManagerBus *b, uint64_t timeout_usec) {
         }
 }
 
-void manager_bus_close(ManagerBus *b, uint64_t timeout_usec) {
+bool manager_bus_close(ManagerBus *b, uint64_t timeout_usec) {
+        bool no_such_unit;
+
         if (!b)
-                return;
+                return false;
         b->closing = true;
         b->ready = NULL;
         if (b->bus) {
@@ -147,7 +150,9 @@ void manager_bus_close(ManagerBus *b, uint64_t timeout_usec) {
                 sd_bus_unref(b->bus);
         }
         sd_event_unref(b->event);
+        no_such_unit = b->no_such_unit;
         free(b);
+        return no_such_unit;
 }
 
 void manager_bus_when_ready(ManagerBus *b, manager_bus_ready_t ready, void *userdata) {
@@ -175,6 +180,8 @@ static int on_farewell(sd_bus_message *m, void *userdata, sd_bus_error *e _unuse
         ManagerBus *b = userdata;
 
         b->n_farewells--;
+        if (sd_bus_message_is_method_error(m, "org.freedesktop.systemd1.NoSuchUnit"))
+                b->no_such_unit = true;
         if (sd_bus_message_is_method_error(m, NULL))
                 log_debug("a call to end the machine failed: %s", bus_reply_error(m));
         return 0;

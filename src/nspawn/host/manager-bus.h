@@ -23,9 +23,10 @@ typedef void (*manager_bus_ready_t)(int error, void *userdata);
  * manager takes a dead supervisor for a living one. */
 int manager_bus_open(sd_event *event, bool user_scope, ManagerBus **ret) _must_check_;
 
-/* Gives the connection up, after waiting at most timeout_usec for the replies to manager_bus_farewell()
- * calls. Takes NULL. Objects made on the connection (Scope, Registration) are freed before. */
-void manager_bus_close(ManagerBus *b, uint64_t timeout_usec);
+/* Gives the connection up, after waiting at most timeout_usec for the replies to manager_bus_farewell() calls. Returns
+ * whether one of them was for a unit that the manager had no more. Takes NULL. Objects made on the connection (Scope,
+ * Registration) are freed before. */
+bool manager_bus_close(ManagerBus *b, uint64_t timeout_usec);
 
 /* Calls ready once: from the event loop when the connection is up or has failed, or at once if it already is.
  * There is one such slot; NULL empties it if it holds this userdata. */
