@@ -295,7 +295,7 @@ static int scan_word(Scan *s) {
         size_t n = strcspn(s->at, ",]} \t\r\n");
         bool sign = *s->at == '-';
 
-        if (n == 0 || !memchr("-0123456789tfn", *s->at, 14))
+        if (n == 0 || !strchr("-0123456789tfn", *s->at))
                 return complain(s, "a value is missing");
         errno = 0;
         if (sign)

@@ -77,7 +77,7 @@ static int apply_cpu(OciReader *r, const JsonValue *value) {
         if (error >= 0 && shares > 0) {
                 const uint64_t within = shares < least ? least : MIN(shares, most);
 
-                error = add(r, "cpu.weight=%llu", (unsigned long long) (1 + (within - least) * 9999 / (most - least)));
+                error = add(r, "cpu.weight=%llu", 1 + (unsigned long long) (within - least) * 9999 / (most - least));
         }
         if (error >= 0 && r->resources.idle.set)
                 error = add(r, "cpu.idle=%lld", (long long) signed_of(&r->resources.idle));
@@ -104,7 +104,7 @@ static int apply_weight(OciReader *r, const JsonValue *value) {
                 return 0;
         if (weight < 10)
                 return oci_refuse(r, -EINVAL, "this number is out of range");
-        return add(r, "io.weight=%llu", (unsigned long long) (1 + (weight - 10) * 9999 / 990));
+        return add(r, "io.weight=%llu", 1 + (unsigned long long) (weight - 10) * 9999 / 990);
 }
 
 static int add_throttle(OciReader *r, const char *word) {
